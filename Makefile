@@ -1,0 +1,51 @@
+# Everything a newcomer needs: `make demo` shows muniment at work, `make test` runs every test.
+.PHONY: demo test lint docs bench soak clean system
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+# Installed packages are as new as pyproject.toml.
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "muniment needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { echo "The venv could not be made. On Debian or Ubuntu, as root: apt-get install -y python3-venv"; exit 1; }
+	@echo "Installing muniment and its libraries into .venv ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e . 
+	@touch $@
+
+.venv/installed-tests: .venv/installed pyproject.toml
+	@echo "Installing what the tests need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+# FastWARC brings a library that makes `warcio check` crash, so it judges from an environment of its own.
+.venv-judges/installed: pyproject.toml
+	@test -x .venv-judges/bin/python || $(PYTHON) -m venv .venv-judges
+	@.venv-judges/bin/python -m pip install --quiet --disable-pip-version-check 'fastwarc>=0.15'
+	@touch $@
+
+demo: .venv/installed
+	@$(BIN)/muniment demo run
+
+system:
+	@.ci/system openssl
+
+test: .venv/installed-tests .venv-judges/installed system lint
+	$(BIN)/python -m pytest -n auto
+
+lint: .venv/installed-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+docs: .venv/installed-tests
+	$(BIN)/python docs/reference.py
+
+bench soak:
+	@ls benchmarks/$@*.py >/dev/null 2>&1 || { echo "There is no \`make $@\` yet; see benchmarks/README.md."; exit 2; }
+
+clean:
+	rm -rf .venv .venv-judges .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@echo "Archives, keys and index are left alone."

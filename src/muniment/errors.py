@@ -1,0 +1,93 @@
+"""Every exception of muniment.
+
+Each says in one sentence where, what was expected and what was found, so that the text alone helps an archivist.
+None derives from ``ValueError``: a bug in our own code must never look like damaged evidence.
+"""
+
+__all__ = [
+    "ArchiveLocked",
+    "DigestMismatch",
+    "FetchError",
+    "FormatError",
+    "IntegrityError",
+    "JobError",
+    "LogForked",
+    "MunimentError",
+    "NotInLog",
+    "SignatureInvalid",
+    "StoreError",
+    "TrustError",
+]
+
+
+class MunimentError(Exception):
+    """Something that a user is told in one sentence."""
+
+
+class JobError(MunimentError):
+    """What was asked for cannot be begun: usage, configuration, keys, a file from a person (exit 2)."""
+
+
+class FetchError(MunimentError):
+    """A URL was not got. It is recorded, and the capture goes on.
+
+    ``reason`` is the value of a :class:`muniment.model.Reason`.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class StoreError(MunimentError):
+    """The disk did not do what was asked: stop at once; nothing is retried as if it were clean (exit 74)."""
+
+    def __init__(self, where: object, what: str) -> None:
+        super().__init__(f"{where}: {what}")
+        self.where = str(where)
+        self.what = what
+
+
+class ArchiveLocked(StoreError):
+    """Another process holds the lock that is needed (exit 75)."""
+
+
+class FormatError(MunimentError):
+    """Bytes are not what the format asks for: malformed, which is not the same as forged."""
+
+    def __init__(self, where: object, *, expected: str, found: str) -> None:
+        super().__init__(f"{where}: expected {expected}, found {found}")
+        self.where = str(where)
+        self.expected = expected
+        self.found = found
+
+
+class IntegrityError(MunimentError):
+    """Well-formed evidence that contradicts what was sealed about it: a check failed."""
+
+    def __init__(self, where: object, *, expected: str, found: str) -> None:
+        super().__init__(f"{where}: expected {expected}, found {found}")
+        self.where = str(where)
+        self.expected = expected
+        self.found = found
+
+
+class DigestMismatch(IntegrityError):
+    """Bytes do not have the digest that was sealed."""
+
+
+class SignatureInvalid(IntegrityError):
+    """A signature is missing where one is due, or does not verify under the key that it names."""
+
+
+class NotInLog(IntegrityError):
+    """A statement is not the leaf that the log holds, or a leaf has no statement."""
+
+
+class LogForked(IntegrityError):
+    """A log is not an extension of what was seen of it before: rolled back, rewritten or forked."""
+
+
+class TrustError(MunimentError):
+    """Nothing is wrong, but the verifier holds no trust that would decide it: unverifiable (exit 4)."""

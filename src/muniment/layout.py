@@ -1,0 +1,162 @@
+"""Names to paths and back: where everything lies in an archive, as pure arithmetic.
+
+Paths are relative to the archive's root and written with ``/``, as they stand in statements and in SHA256SUMS.
+"""
+
+import re
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Final
+
+from muniment.errors import FormatError
+
+__all__ = [
+    "INDEX",
+    "OPEN_SUFFIX",
+    "SETTINGS",
+    "WORK",
+    "archive_lock",
+    "capture_id",
+    "checkpoint",
+    "checkpoint_at",
+    "claims",
+    "context",
+    "evidence",
+    "lock",
+    "log",
+    "logs",
+    "manifest",
+    "opened_at",
+    "opening",
+    "public_keys",
+    "statement",
+    "sums",
+    "tile",
+    "warc",
+]
+
+SETTINGS: Final = PurePosixPath("muniment.toml")
+INDEX: Final = PurePosixPath("index.db")
+WORK: Final = PurePosixPath("work")
+OPEN_SUFFIX: Final = ".open"
+"""What a file is called while it is being written: ``<name>.open``; the finished file drops it by rename."""
+
+_CAPTURE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[a-z2-7]{6}")
+_ORIGIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
+
+
+def capture_id(opened: datetime, chance: bytes) -> str:
+    """Return the id of a capture opened at *opened* (aware): UTC second and six base32 letters of *chance*.
+
+    *chance* is at least four random bytes.
+    """
+    number = int.from_bytes(chance[:4], "big")
+    letters = "".join("abcdefghijklmnopqrstuvwxyz234567"[number >> shift & 31] for shift in range(0, 30, 5))
+    return f"{opened.astimezone(UTC):%Y%m%dT%H%M%SZ}-{letters}"
+
+
+def opened_at(capture: str) -> datetime:
+    """Return the UTC second in which *capture* was opened, as its id says; FormatError when it is no capture id."""
+    match = _CAPTURE.fullmatch(capture)
+    try:
+        if match:
+            return datetime(*(int(part) for part in match.groups()), tzinfo=UTC)  # type: ignore[misc,arg-type]
+    except ValueError:
+        pass
+    raise FormatError("capture id", expected="one like 20241210T093012Z-k7f3qa", found=repr(capture[:60]))
+
+
+def _dated(top: str, capture: str) -> PurePosixPath:
+    opened = opened_at(capture)
+    return PurePosixPath(top, f"{opened:%Y}", f"{opened:%m}", f"{opened:%d}", capture)
+
+
+def evidence(capture: str) -> PurePosixPath:
+    """Return the folder of the WARC files of *capture*."""
+    return _dated("archive", capture)
+
+
+def claims(capture: str) -> PurePosixPath:
+    """Return the folder of what is claimed about *capture*: manifest, context, statements."""
+    return _dated("manifests", capture)
+
+
+def warc(capture: str, number: int) -> PurePosixPath:
+    """Return the path of WARC file *number* (from 0) of *capture*."""
+    return evidence(capture) / f"{capture}-{number:05d}.warc.gz"
+
+
+def opening(capture: str) -> PurePosixPath:
+    """Return the path of the statement that was sealed before the first packet."""
+    return claims(capture) / "open.dsse.json"
+
+
+def manifest(capture: str) -> PurePosixPath:
+    """Return the path of the complete list of records and failed attempts."""
+    return claims(capture) / "manifest.jsonl"
+
+
+def context(capture: str) -> PurePosixPath:
+    """Return the path of the private context: operator, host, network, settings, clock, tools."""
+    return claims(capture) / "context.json"
+
+
+def statement(capture: str) -> PurePosixPath:
+    """Return the path of the sealed statement."""
+    return claims(capture) / "statement.dsse.json"
+
+
+def sums(capture: str) -> PurePosixPath:
+    """Return the path of the statement's subjects in the form of sha256sum."""
+    return claims(capture) / "SHA256SUMS"
+
+
+def lock(capture: str) -> PurePosixPath:
+    """Return the path of the lock that the process holds in which *capture* lives."""
+    return WORK / "captures" / f"{capture}.lock"
+
+
+def archive_lock() -> PurePosixPath:
+    """Return the path of the lock that is held while the log or the index is written."""
+    return WORK / "lock"
+
+
+def logs() -> PurePosixPath:
+    """Return the folder of all logs."""
+    return PurePosixPath("manifests/logs")
+
+
+def public_keys() -> PurePosixPath:
+    """Return the folder of public keys; they are for convenience and are never trusted."""
+    return PurePosixPath("manifests/keys")
+
+
+def log(origin: str) -> PurePosixPath:
+    """Return the folder of the log *origin*; FormatError when the origin could not be a folder's name."""
+    if not _ORIGIN.fullmatch(origin):
+        raise FormatError("log origin", expected="1 to 63 of a-z 0-9 . - (no slash)", found=repr(origin[:80]))
+    return logs() / origin
+
+
+def checkpoint(origin: str) -> PurePosixPath:
+    """Return the path of the newest checkpoint of *origin*; a copy, replaced at each append."""
+    return log(origin) / "checkpoint"
+
+
+def checkpoint_at(origin: str, size: int) -> PurePosixPath:
+    """Return the path of the checkpoint of *origin* at *size* leaves: written once, the commit point."""
+    return log(origin) / "checkpoints" / str(size)
+
+
+def tile(level: int | str, number: int, width: int = 256) -> PurePosixPath:
+    """Return the path below a log's folder of tile *number* at *level* (``"entries"`` for entry bundles).
+
+    C2SP tlog-tiles: the number in groups of three digits, all but the last led by ``x``; a partial tile of
+    *width* below 256 carries ``.p/<width>``.
+    """
+    parts = [f"{number % 1000:03d}"]
+    while number >= 1000:
+        number //= 1000
+        parts.insert(0, f"x{number % 1000:03d}")
+    path = PurePosixPath("tile", str(level), *parts)
+    return path if width == 256 else path.with_name(path.name + ".p") / str(width)

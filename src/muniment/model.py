@@ -1,0 +1,377 @@
+"""The values that travel through muniment: frozen, typed, without any library and without I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import BinaryIO, Final
+
+from muniment.digest import Digest
+
+__all__ = [
+    "Check",
+    "Connection",
+    "Exchange",
+    "Finding",
+    "Framing",
+    "Kind",
+    "Limits",
+    "Look",
+    "Position",
+    "Reason",
+    "Record",
+    "Role",
+    "Rules",
+    "State",
+    "Truncation",
+    "Verdict",
+    "Verification",
+]
+
+
+class Reason(StrEnum):
+    """How an exchange ended: the closed table of reason codes, in manifests, JSON and job results."""
+
+    OK = "ok"
+    REDIRECT = "redirect"
+    HTTP_4XX = "http-4xx"
+    HTTP_5XX = "http-5xx"
+    TRUNCATED_LENGTH = "truncated-length"
+    TRUNCATED_TIME = "truncated-time"
+    TRUNCATED_DISCONNECT = "truncated-disconnect"
+    DNS = "dns"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    TLS_HANDSHAKE = "tls-handshake"
+    TIMEOUT = "timeout"
+    BLOCKED_ADDRESS = "blocked-address"
+    BLOCKED_SCHEME = "blocked-scheme"
+    LIMIT_RESOURCES = "limit-resources"
+    LIMIT_BYTES = "limit-bytes"
+    LIMIT_TIME = "limit-time"
+    ROBOTS = "robots"
+    OUT_OF_SCOPE = "out-of-scope"
+    LOGIN = "login"
+    PAYWALL = "paywall"
+    CONSENT = "consent"
+    CHALLENGE = "challenge"
+    SOFT_404 = "soft-404"
+    EMPTY = "empty"
+    NOT_HTTP = "not-http"
+    MALFORMED_URL = "malformed-url"
+    ENGINE_CRASH = "engine-crash"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether asking the same URL again later may end otherwise without anybody changing anything."""
+        return self in _RETRYABLE
+
+
+_RETRYABLE: Final = frozenset(
+    {
+        Reason.HTTP_5XX,
+        Reason.TRUNCATED_TIME,
+        Reason.TRUNCATED_DISCONNECT,
+        Reason.DNS,
+        Reason.REFUSED,
+        Reason.UNREACHABLE,
+        Reason.TLS_HANDSHAKE,
+        Reason.TIMEOUT,
+        Reason.CHALLENGE,
+        Reason.EMPTY,
+        Reason.ENGINE_CRASH,
+        Reason.INTERRUPTED,
+    }
+)
+
+
+class Role(StrEnum):
+    """What a record is to the article that it was captured for."""
+
+    ARTICLE = "article"
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    DOCUMENT = "document"
+    STYLE = "style"
+    SCRIPT = "script"
+    FONT = "font"
+    EMBED = "embed"
+    CITED = "cited"
+    REDIRECT = "redirect"
+    ROBOTS = "robots"
+    FEED = "feed"
+    SCREENSHOT = "screenshot"
+    PDF = "pdf"
+    DOM = "dom"
+    TEXT = "text"
+    DERIVED = "derived"
+    OTHER = "other"
+
+
+class Kind(StrEnum):
+    """What a line of a manifest is about: the capture, a WARC record by its type, or a failed attempt."""
+
+    CAPTURE = "capture"
+    RESPONSE = "response"
+    REQUEST = "request"
+    RESOURCE = "resource"
+    CONVERSION = "conversion"
+    METADATA = "metadata"
+    WARCINFO = "warcinfo"
+    ATTEMPT = "attempt"
+
+
+class State(StrEnum):
+    """The verdict of a capture (DESIGN.md section 6): "complete" is earned, not assumed."""
+
+    COMPLETE = "complete"
+    FETCHED = "fetched"
+    PARTIAL = "partial"
+    BLOCKED = "blocked"
+    WRONG_PAGE = "wrong-page"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class Truncation(StrEnum):
+    """Why bytes of a body are missing (ISO 28500:2017 5.15, WARC-Truncated)."""
+
+    LENGTH = "length"
+    TIME = "time"
+    DISCONNECT = "disconnect"
+
+
+class Framing(StrEnum):
+    """How a message body ends (RFC 9112 section 6)."""
+
+    LENGTH = "length"
+    CHUNKED = "chunked"
+    CLOSE = "close"
+    EMPTY = "empty"
+
+
+class Verdict(StrEnum):
+    """What one check found."""
+
+    PASS = "pass"  # noqa: S105
+    FAIL = "fail"
+    UNVERIFIABLE = "unverifiable"
+    ABSENT = "absent"
+
+
+class Check(StrEnum):
+    """What verification checks: the closed table of a finding's ``check`` (docs/formats.md, "Findings")."""
+
+    FILE = "file"
+    FILE_DIGEST = "file-digest"
+    SUMS = "sums"
+    EXTRA_FILE = "extra-file"
+    STATEMENT_SIGNATURE = "statement-signature"
+    OPENING_SIGNATURE = "opening-signature"
+    STATEMENT = "statement"
+    OPENING = "opening"
+    MANIFEST = "manifest"
+    MERKLE_ROOT = "merkle-root"
+    CONTEXT = "context"
+    RECORD = "record"
+    MEMBER = "member"
+    WARC_STRUCTURE = "warc-structure"
+    MANIFEST_WARC = "manifest-warc"
+    PAYLOAD = "payload"
+    CHECKPOINT = "checkpoint"
+    LOG_TREE = "log-tree"
+    LOG_FILES = "log-files"
+    LOG_ENTRY_OPENING = "log-entry-opening"
+    LOG_ENTRY_CAPTURE = "log-entry-capture"
+    OPEN_CAPTURES = "open-captures"
+    ROLLBACK = "rollback"
+    PUBLIC_KEYS = "public-keys"
+    ANCHORED = "anchored"
+    KEY_SEPARATION = "key-separation"
+    TLS_PEERS = "tls-peers"
+    CAPTURE_VERDICT = "capture-verdict"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check, its subject (a file, record or URL), its verdict, and a sentence; facts where it failed."""
+
+    check: Check
+    subject: str
+    verdict: Verdict
+    detail: str
+    expected: str = ""
+    found: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """All findings about one archive, what follows from them, and what does not.
+
+    ``verdict`` is never ABSENT; ``trust`` says whose trust decided; ``counts`` are numbers of captures, records and
+    the like; ``not_checked`` names what this run left out.
+    """
+
+    verdict: Verdict
+    trust: str
+    findings: tuple[Finding, ...]
+    counts: Mapping[str, int]
+    not_checked: tuple[str, ...]
+    proves: tuple[str, ...]
+    does_not_prove: tuple[str, ...]
+
+    @property
+    def exit(self) -> int:
+        """The exit status that says it: 0 pass, 1 fail, 4 unverifiable."""
+        return {Verdict.PASS: 0, Verdict.FAIL: 1}.get(self.verdict, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One name look-up: what was asked, by what means, what it answered, how long it took in microseconds."""
+
+    name: str
+    means: str
+    answers: tuple[str, ...]
+    microseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One connection as it was made: whom it reached, what TLS said, and the chain that the peer showed.
+
+    ``tls`` is "none" for plain http, "ok", or the reason why the peer is not verified ("expired", "not-yet-valid",
+    "unknown-authority", "self-signed", "wrong-host", "old-protocol", "other"). ``chain`` holds DER certificates, leaf
+    first, untouched. ``refused`` holds the chain of the verified attempt where it differs from that of this one.
+    """
+
+    id: str
+    host: str
+    address: str
+    port: int
+    opened: datetime
+    look: Look | None
+    tls: str = "none"
+    tls_detail: str = ""
+    tls_version: str = ""
+    cipher: str = ""
+    alpn: str = ""
+    chain: tuple[bytes, ...] = ()
+    refused: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One HTTP request and what came back over one connection, or how it failed.
+
+    ``request`` are the octets that were sent. ``response`` is the spool of the final response exactly as it came,
+    head and body, ``head_size`` octets of it the head with its empty line; None when no response came.
+    ``interim`` are the octets of 1xx answers before it, ``surplus`` those after its end, ``raw`` what came where
+    no response could be read. ``times`` are microseconds from ``started``: dns, connect, tls, sent, first, last.
+    Whoever takes an exchange closes its spool.
+    """
+
+    url: str
+    method: str
+    started: datetime
+    reason: Reason
+    detail: str
+    connection: Connection | None
+    request: bytes = b""
+    response: BinaryIO | None = None
+    response_size: int = 0
+    head_size: int = 0
+    status: int | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+    framing: Framing = Framing.EMPTY
+    truncated: Truncation | None = None
+    interim: bytes = b""
+    surplus: bytes = b""
+    raw: bytes = b""
+    times: Mapping[str, int] = field(default_factory=dict)
+    try_number: int = 1
+    location: str = ""
+    rule: str = ""
+
+    def field_value(self, name: str) -> str:
+        """Return the first value of the response's field *name* (any case), or an empty text."""
+        wanted = name.lower()
+        return next((value for key, value in self.fields if key.lower() == wanted), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a record lay when it was sealed: file name, offset and length in octets of the stored member."""
+
+    file: str
+    offset: int
+    length: int
+    member: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of a manifest below line 0: a WARC record, or a failed attempt (which is a metadata record).
+
+    ``record`` digests all octets that the member inflates to, ``payload`` the entity body without transfer coding,
+    ``content`` that body without content coding; ``size`` is the payload's length in octets.
+    """
+
+    n: int
+    kind: Kind
+    salt: bytes
+    record_id: str
+    url: str
+    date: datetime
+    position: Position
+    record: Digest
+    size: int
+    role: Role | None = None
+    status: int | None = None
+    media_type: str = ""
+    parent: str = ""
+    payload: Digest | None = None
+    content: Digest | None = None
+    address: str = ""
+    connection: str = ""
+    tls: str = ""
+    chain: Digest | None = None
+    truncated: Truncation | None = None
+    outcome: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a capture; seconds and octets. The names are those of flags, job files and muniment.toml."""
+
+    max_time: float = 15 * 60
+    max_bytes: int = 5 << 30
+    max_resources: int = 2000
+    max_resource_bytes: int = 2 << 30
+    max_resource_time: float = 5 * 60
+    idle_timeout: float = 30
+    max_redirects: int = 10
+    per_host: int = 4
+    delay: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The effective rules of a capture, sealed in its opening statement before the first packet.
+
+    ``cited`` is the number of hops followed from links of the article's body. ``allow_net`` opens address ranges
+    that are refused otherwise, ``resolve`` answers names as ``HOST=ADDRESS[:PORT]``, ``dns`` False refuses all
+    other names. ``tls`` is "record" (an unverified peer is flagged) or "strict" (it is refused).
+    """
+
+    engine: str = "static"
+    cited: int = 0
+    limits: Limits = field(default_factory=Limits)
+    allow_net: tuple[str, ...] = ()
+    resolve: tuple[str, ...] = ()
+    dns: bool = True
+    tls: str = "record"
+    ca_files: tuple[str, ...] = ()
+    user_agent: str = ""
