@@ -1,0 +1,188 @@
+"""The rules of a header: what the standard forbids is named, what it allows is read, and neither is written wrong."""
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from muniment.digest import Digest
+from muniment.errors import FormatError
+from muniment.model import Kind
+from muniment.warc.fields import RULES, Head, checked, parse
+from muniment.warc.writer import Writer
+from warc_entries import Disk, entry, record, stored, walked, warcinfo
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "an empty file"),
+        (b"WARC/9.9\r\n\r\n\r\n\r\n", "'WARC/9.9'"),
+        (b"filedesc://a.arc 0.0.0.0", "b'filedesc://a.arc 0.0.0.0'"),
+        (record().replace(b"\r\n", b"\n"), "LF alone"),
+        (b"WARC/1.1\r\nX: " + b"y" * (1 << 20), "a longer one"),
+        (record() + b"\r\n" + record(), "b'\\r\\nWARC/1.1"),
+        (record("no colon here"), "'no colon here'"),
+        (record("a b: c"), "'a b: c'"),
+        (record(": c"), "': c'"),
+        (record("X-Nul: a\0b"), r"'\x00'"),
+        (record("X-LF: a\nb"), r"'\n'"),
+        (record("X: \x7f"), r"'\x7f'"),
+        (record("WARC-Type:"), "''"),
+        (record("WARC-Date: 2024-12-10T09:30:12+01:00"), "+01:00"),
+        (record("WARC-Date: 2024-13-10T09:30:12Z"), "2024-13"),
+        (record("Content-Length: -1"), "'-1'"),
+        (record("Content-Length: " + "9" * 5000), "'9999"),
+        (record("Content-Length: \N{ARABIC-INDIC DIGIT FIVE}"), "'\N{ARABIC-INDIC DIGIT FIVE}'"),
+        (record("Content-Length: 0", "content-length: 0"), "several"),
+        (record("WARC-Target-URI: http://a.example/", "WARC-Target-URI: http://b.example/"), "several"),
+        (record("WARC-Target-URI: <http://a.example/"), "'<http://a.example/'"),
+        (record("WARC-Type: warcinfo"), "'http://a.example/'"),
+        (record("WARC-Type: continuation"), "no such field"),
+        (record("WARC-Type: revisit"), "no such field"),
+        (record("WARC-Segment-Number: 2"), "2 on a resource record"),
+        (record("WARC-Block-Digest: sha1"), "'sha1'"),
+        (record("WARC-Block-Digest: sha1:abc"), "'sha1:abc'"),
+        (record("WARC-Block-Digest: sha256:" + "0" * 64), "sha256:e3b0c44298fc1c149afbf4c8996fb924"),
+        (record("WARC-Block-Digest: md5:" + "0" * 32), "md5:d41d8cd98f00b204e9800998ecf8427e"),
+        (record("X-Latin: é").replace("é".encode(), b"\xe9"), "invalid continuation byte"),
+        (record(block=b"12345678", version="WARC/1.1")[:-2], r"b'\r\n'"),
+    ],
+)
+def test_what_the_standard_forbids_is_named(content: bytes, found: str) -> None:
+    with pytest.raises(FormatError) as raised:
+        walked(content)
+    assert found in raised.value.found
+    assert raised.value.where.startswith("c.warc at ")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "WARC-DATE: 2024-12-10T09:30:12Z",
+        "WARC-Date:2024-12-10T09:30:12Z",
+        "WARC-Date:\r\n \t 2024-12-10T09:30:12Z  ",
+        "WARC-Date: 2024-12-10",
+        "WARC-Date: 2024-12-10T09:30Z",
+        "WARC-Date: 2024-12-10T09:30:12.123456789Z",
+        "WARC-Record-ID: urn:uuid:1",
+        "WARC-Target-URI: <http://a.example/>",
+        "WARC-Target-URI: http://a.example/?a=b|c^d",
+        "WARC-Type: RESOURCE",
+        "WARC-Type: monkey",
+        "WARC-Truncated: banana",
+        "WARC-Segment-Number: 1",
+        "Content-Type: text/plain ; charset=utf-8",
+        "X-Twice: 1\r\nX-Twice: 2",
+        "X-Empty:",
+        "X-Text: \N{CYRILLIC SMALL LETTER A}\N{CJK UNIFIED IDEOGRAPH-5317}",
+        "X-Folded: a\r\n\tb\r\n c",
+    ],
+)
+@pytest.mark.parametrize("version", ["WARC/1.1", "WARC/1.0", "WARC/0.18", "WARC/0.17", "warc/1.1"])
+def test_what_the_standard_allows_is_read(line: str, version: str) -> None:
+    (read,) = walked(record(line, version=version, block=b"x"))
+    assert read.head.target_uri.startswith("http://a.example/")
+    assert read.head.record_id == "urn:uuid:1"
+    assert read.head.date.replace(hour=0, minute=0, second=0, microsecond=0) == datetime(2024, 12, 10, tzinfo=UTC)
+
+
+def test_folded_lines_mean_a_space() -> None:
+    assert parse(b"WARC/1.1\r\nX: a\r\n\t b\r\n c\r\n\r\n", "here").fields == (("X", "a b c"),)
+
+
+def test_of_a_date_as_much_is_read_as_it_says() -> None:
+    (read,) = walked(record("WARC-Date: 2024-12-10T09:30:12.123456789Z"))
+    assert read.head.date == datetime(2024, 12, 10, 9, 30, 12, 123456, tzinfo=UTC)
+    with pytest.raises(FormatError, match="a UTC date"):
+        _ = Head("1.1", (("WARC-Date", "blue monday"),)).date
+
+
+BLOCK = b"the block"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sha1:" + base64.b32encode(hashlib.sha1(BLOCK, usedforsecurity=False).digest()).decode(),
+        "SHA-1:" + base64.b32encode(hashlib.sha1(BLOCK, usedforsecurity=False).digest()).decode().lower(),
+        "sha1:" + hashlib.sha1(BLOCK, usedforsecurity=False).hexdigest().upper(),
+        "sha1:" + base64.b64encode(hashlib.sha1(BLOCK, usedforsecurity=False).digest()).decode(),
+        "sha256:" + hashlib.sha256(BLOCK).hexdigest(),
+        "sha-256:" + base64.b32encode(hashlib.sha256(BLOCK).digest()).decode(),
+        "sha256:" + base64.b32encode(hashlib.sha256(BLOCK).digest()).decode().rstrip("="),
+        "md5:" + hashlib.md5(BLOCK, usedforsecurity=False).hexdigest(),
+        "md5:" + base64.b32encode(hashlib.md5(BLOCK, usedforsecurity=False).digest()).decode(),
+        "sha512:" + hashlib.sha512(BLOCK).hexdigest(),
+        "sha3-256:" + hashlib.sha3_256(BLOCK).hexdigest(),
+        "xxh3:0123456789abcdef",
+    ],
+)
+def test_block_digests_are_read_as_tools_write_them(text: str) -> None:
+    line = f"WARC-Block-Digest: {text}"
+    assert walked(record(line, block=BLOCK))[0].block == Digest.of_bytes(BLOCK)
+    if not text.startswith("xxh3"):
+        with pytest.raises(FormatError, match="a block with WARC-Block-Digest"):
+            walked(record(line, block=b"another one"))
+
+
+def test_a_checked_head_is_returned_as_it_is() -> None:
+    head = walked(record())[0].head
+    assert checked(head, "here") is head
+
+
+CONTROLS = {"CR": "\r", "LF": "\n", "NUL": "\0", "TAB": "\t", "ESC": "\x1b", "DEL": "\x7f", "NEL": "\x85"}
+
+
+@pytest.mark.parametrize("control", CONTROLS.values(), ids=CONTROLS.keys())
+@pytest.mark.parametrize("name", [rule.name for rule in RULES] + ["WARC-Protocol", "WARC-Cipher-Suite", "X-Own"])
+def test_a_control_character_in_any_field_is_refused_by_the_fields_name(name: str, control: str) -> None:
+    value = f"http://a.example/{control}WARC-Type: forged"
+    by_argument: dict[str, dict[str, Any]] = {
+        "WARC-Record-ID": {"record_id": value},
+        "WARC-Target-URI": {"url": value},
+        "Content-Type": {"content_type": value},
+    }
+    changes = by_argument.get(name, {"fields": ((name, value),)})
+    with pytest.raises(FormatError, match=name):
+        stored([entry(**changes)])
+
+
+@pytest.mark.parametrize("name", ["", "A B", "A:B", "A\r\nB", "Naïve", "A\0", "<A>"])
+def test_a_field_name_that_is_no_token_is_refused(name: str) -> None:
+    with pytest.raises(FormatError, match="token"):
+        stored([entry(fields=((name, "v"),))])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"url": "http://a.example/a b"},
+        {"url": "http://пример.example/"},
+        {"url": ""},
+        {"url": "no-scheme"},
+        {"date": datetime(2024, 12, 10)},  # noqa: DTZ001
+        {"kind": Kind.CAPTURE},
+        {"record_id": "not a uri"},
+        {"kind": Kind.METADATA, "fields": (("WARC-Payload-Digest", "sha256:00"),)},
+        {"kind": Kind.WARCINFO},
+        {"fields": (("WARC-Refers-To", "<urn:x:y>"),)},
+        {"fields": (("WARC-IP-Address", "not-an-address"),)},
+        {"fields": (("WARC-IP-Address", "192.0.2.1"), ("warc-ip-address", "192.0.2.2"))},
+        {"fields": (("content-length", "3"),)},
+        {"fields": (("WARC-Type", "request"),)},
+        {"kind": Kind.METADATA, "url": "", "fields": (("warc-target-uri", "http://a.example/"),)},
+        {"fields": (("X-Space", " v"),)},
+        {"fields": (("X-Space", "v\u00a0"),)},
+        {"fields": (("X-Surrogate", "\ud800"),)},
+        {"fields": (("X-Big", "v" * (1 << 20)),)},
+    ],
+    ids=str,
+)
+def test_an_entry_that_the_standard_forbids_is_refused_before_an_octet_is_written(changes: dict[str, Any]) -> None:
+    disk = Disk()
+    with pytest.raises(FormatError):
+        Writer(lambda _: disk, warcinfo).write([entry(), entry(**changes)])
+    assert disk.writes == 0
