@@ -1,0 +1,1 @@
+"""HTTP messages and the URLs that name them: pure, tolerant, bounded."""
