@@ -1,0 +1,1 @@
+"""The write path of an archive: from a seed to a sealed, committed capture."""

@@ -1,0 +1,295 @@
+"""The write path: from a seed to a committed capture, in the order that survives a crash at any step."""
+
+import io
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_bytes
+from typing import BinaryIO, Final, cast
+
+from muniment import __version__, durable, layout, manifest
+from muniment.capture import context
+from muniment.capture.archive import Archive
+from muniment.capture.crawl import Crawl
+from muniment.capture.recorder import Recorder
+from muniment.capture.verdict import verdict
+from muniment.digest import Digest
+from muniment.durable import Appending
+from muniment.errors import DigestMismatch
+from muniment.extract import EXTRACTOR
+from muniment.fetch.http import StaticEngine
+from muniment.log.journal import Appended, Journal
+from muniment.log.leaf import Leaf, LeafType
+from muniment.log.tree import leaf_hash, root
+from muniment.message import entity
+from muniment.message.url import Url
+from muniment.model import Exchange, Kind, Record, Role, Rules
+from muniment.seal import SigningKey, dsse
+from muniment.seal.keys import KeyRole, load
+from muniment.warc import reader
+from muniment.warc.fields import Head
+from muniment.warc.writer import Entry, Writer
+
+__all__ = ["Clock", "Committed", "Desk", "Draft", "Ending", "Signers", "capture", "commit", "draft", "signers"]
+
+_SPOOL_IN_MEMORY: Final = 1 << 20
+_GRACE: Final = 5.0
+_POLL: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where time comes from: the wall for what is claimed, the monotonic one for what is measured."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """The two keys of an archive: the operator's seals statements, the log's signs checkpoints."""
+
+    operator: SigningKey
+    log: SigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a capture is made: which archive, with which keys, under which rules, by which clock."""
+
+    archive: Archive
+    signers: Signers
+    rules: Rules
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A capture that was opened and is being written."""
+
+    id: str
+    seed: str
+    opened: datetime
+    began: float
+    desk: Desk
+    place: manifest.LogPlace
+    recorder: Recorder
+    writer: Writer
+    lines: Appending
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a capture ended: URLs wanted and answered, whether it was interrupted, against which roots TLS was held."""
+
+    asked: int
+    recorded: int
+    interrupted: bool
+    root_store: str
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A capture that is in the log for good: its closing leaf, and the size of the log that first held it."""
+
+    id: str
+    origin: str
+    index: int
+    size: int
+
+
+def signers(archive: Archive, passphrase: bytes | None) -> Signers:
+    """Return the keys of *archive*; JobError says what is wrong with them and what to do."""
+    return Signers(load(archive.keys, KeyRole.OPERATOR, passphrase), load(archive.keys, KeyRole.LOG, passphrase))
+
+
+#  1. Create the capture's folders exclusively, take its own flock, seal open.dsse.json (salt, seed, effective rules),
+#     append its leaf: before the first packet, so that a capture opened and never closed stays visible for ever.
+#  2. Append records to <name>.warc.gz.open and their draft lines to manifest.jsonl.open, synced together.
+#  3. fsync; rename; fsync the folder; chmod 0444.  Read the WARC back; complete manifest.jsonl, context.json,
+#     SHA256SUMS.
+#  4. Create the sealed statement.
+#  5. Append its leaf: a) entries and tiles, b) create checkpoints/<size>   <- commit point,  c) replace `checkpoint`.
+#     After a) a recovery finishes this same leaf and never another; after b) it rolls forward.
+#  6. Time-stamp the newest checkpoint: not yet, no authority can be configured.
+#  7. Catalogue into the index.  A failure there is reported and repaired by `muniment index rebuild`; the caller does
+#     it, because the index is derived and this module writes evidence.
+def capture(seed: Url, desk: Desk, *, stop: threading.Event, said: Callable[[Exchange, Role], None]) -> Committed:
+    """Capture *seed* with everything it rests on and return when it is committed.
+
+    When *stop* is set, what is on its way has five seconds, and what there is is sealed as interrupted. Raises
+    StoreError when the disk refuses: then nothing is sealed, and what was written stays for recovery.
+    """
+    clock, spools = desk.clock, desk.archive.path(layout.WORK)
+    # Made first, because it refuses rules that cannot be followed, and sends nothing until it is asked to.
+    engine = StaticEngine(desk.rules, spool=lambda: durable.spool(spools), now=clock.now, monotonic=clock.monotonic)
+    with closing(engine), draft(desk, seed.href) as begun:  # 1
+        ends = begun.began + desk.rules.limits.max_time
+        crawl = Crawl(engine, begun.recorder, desk.rules, ends, clock.now, clock.monotonic, said)
+        crawl.start(seed.href)  # 2
+        while not crawl.wait(_POLL):
+            if stop.is_set() and not crawl.interrupted:
+                crawl.interrupt(_GRACE)
+        crawl.finish()
+        ending = Ending(crawl.frontier.asked(), crawl.recorded, crawl.interrupted, engine.root_store)
+        return commit(begun, ending)  # 3, 4, 5
+
+
+@contextmanager
+def draft(desk: Desk, seed: str) -> Iterator[Draft]:
+    """Open a capture (step 1) and hold its lock; leaving without :func:`commit` leaves it open, for ever visible."""
+    opened, began = desk.clock.now(), desk.clock.monotonic()
+    capture_id = layout.capture_id(opened, token_bytes(4))
+    archive = desk.archive
+    with ExitStack() as stack:
+        stack.enter_context(durable.locked(archive.path(layout.lock(capture_id)), wait=False))
+        durable.folder(archive.path(layout.claims(capture_id)), exclusive=True)
+        durable.folder(archive.path(layout.evidence(capture_id)), exclusive=True)
+        place = _open(desk, capture_id, opened, seed)
+        lines = stack.enter_context(Appending(archive.path(layout.manifest(capture_id)), layout.OPEN_SUFFIX))
+        writer = Writer(
+            lambda number: Appending(archive.path(layout.warc(capture_id, number)), layout.OPEN_SUFFIX),
+            lambda name: _warcinfo(capture_id, name, desk.clock.now()),
+        )
+        stack.callback(writer.close)
+        recorder = Recorder(
+            writer, lines, salt=lambda: token_bytes(16), decoded_cap=desk.rules.limits.max_resource_bytes
+        )
+        stack.callback(recorder.abandon)
+        yield Draft(capture_id, seed, opened, began, desk, place, recorder, writer, lines)
+    durable.remove(archive.path(layout.lock(capture_id)))
+
+
+def _open(desk: Desk, capture_id: str, opened: datetime, seed: str) -> manifest.LogPlace:
+    """Seal what is about to be captured under which rules, and append it to the log."""
+    rules = context.rules_document(desk.rules)
+    said = manifest.Opening(capture_id, opened, token_bytes(16), seed, rules, "muniment", __version__)
+    sealed = dsse.seal(manifest.encode_opening(said), manifest.PAYLOAD_TYPE, [desk.signers.operator])
+    archive = desk.archive
+    durable.create(archive.path(layout.opening(capture_id)), sealed)
+    digest = Digest.of_bytes(sealed)
+    added = _append(desk, Leaf(LeafType.OPEN, capture_id, digest))
+    checkpoint = _digest(archive.path(layout.checkpoint_at(archive.origin, added.size)))
+    return manifest.LogPlace(archive.origin, added.index, added.size, digest, checkpoint)
+
+
+def commit(begun: Draft, ending: Ending) -> Committed:
+    """Finish *begun* (steps 3 to 5) and return when its closing leaf is committed."""
+    archive, records = begun.desk.archive, begun.recorder.lines
+    begun.recorder.close()
+    begun.writer.finish()  # 3
+    _read_back(archive, begun.id, records, begun.desk.rules.limits.max_resource_bytes)
+    lines = _complete_manifest(begun, ending)
+    # The wall clock may have been set back meanwhile; a closing before its opening would be a claim that is false.
+    lasted = begun.desk.clock.monotonic() - begun.began
+    closed = max(begun.desk.clock.now(), begun.opened)
+    around = context.Circumstances(
+        begun.id, archive.settings.archive.operator, begun.opened, closed, round(lasted * 1e6), ending.root_store
+    )
+    durable.create(archive.path(layout.context(begun.id)), context.encode(around, begun.desk.rules))
+    warcs = [layout.evidence(begun.id) / path.name for path in begun.writer.files]
+    paths = [*warcs, layout.manifest(begun.id), layout.context(begun.id)]
+    subjects = tuple((str(path), _digest(archive.path(path))) for path in paths)
+    durable.create(archive.path(layout.sums(begun.id)), manifest.sums(subjects))
+    statement = manifest.Statement(
+        subjects=subjects,
+        capture=begun.id,
+        opened=begun.opened,
+        closed=closed,
+        tool="muniment",
+        version=__version__,
+        records=sum(line.kind is not Kind.ATTEMPT for line in records),
+        attempts=sum(line.kind is Kind.ATTEMPT for line in records),
+        root=Digest("sha256", root(map(leaf_hash, lines))),
+        opening=begun.place,
+    )
+    sealed = dsse.seal(manifest.encode_statement(statement), manifest.PAYLOAD_TYPE, [begun.desk.signers.operator])
+    durable.create(archive.path(layout.statement(begun.id)), sealed)  # 4
+    added = _append(begun.desk, Leaf(LeafType.CAPTURE, begun.id, Digest.of_bytes(sealed)))  # 5
+    return Committed(begun.id, archive.origin, added.index, added.size)
+
+
+def _complete_manifest(begun: Draft, ending: Ending) -> list[bytes]:
+    description = manifest.Description(
+        salt=token_bytes(16),
+        capture=begun.id,
+        seed=begun.seed,
+        engine=begun.desk.rules.engine,
+        verdict=verdict(begun.recorder.lines, interrupted=ending.interrupted),
+        asked=ending.asked,
+        recorded=ending.recorded,
+        extractors={"links": EXTRACTOR},
+    )
+    lines = [manifest.encode_description(description), *map(manifest.encode_record, begun.recorder.lines)]
+    durable.create(begun.desk.archive.path(layout.manifest(begun.id)), b"".join(line + b"\n" for line in lines))
+    durable.remove(begun.lines.path)
+    return lines
+
+
+def _append(desk: Desk, leaf: Leaf) -> Appended:
+    archive = desk.archive
+    with durable.locked(archive.path(layout.archive_lock())):
+        return Journal(archive.root, archive.origin).append(leaf.encode(), desk.signers.log, archive.remembered)
+
+
+def _warcinfo(capture_id: str, name: str, now: datetime) -> Entry:
+    # Nobody's name: this record travels with every copy of the file.
+    text = (
+        f"software: muniment/{__version__}\r\n"
+        "format: WARC File Format 1.1\r\n"
+        "conformsTo: http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/\r\n"
+        f"isPartOf: {capture_id}\r\n"
+    ).encode()
+    return Entry(
+        kind=Kind.WARCINFO,
+        record_id=f"urn:uuid:{uuid.uuid4()}",
+        date=now,
+        block=io.BytesIO(text),
+        size=len(text),
+        digest=Digest.of_bytes(text),
+        content_type="application/warc-fields",
+        fields=(("WARC-Filename", name),),
+    )
+
+
+def _digest(path: Path) -> Digest:
+    with durable.uncached(path) as stream:
+        return Digest.of(iter(lambda: stream.read(1 << 20), b""))
+
+
+def _read_back(archive: Archive, capture_id: str, records: list[Record], cap: int) -> None:
+    """Read every record from the disk again and hold it against its line; DigestMismatch stops the capture."""
+    streams: dict[str, BinaryIO] = {}
+    with ExitStack() as stack:
+        for line in records:
+            file = line.position.file
+            if file not in streams:
+                path = archive.path(layout.evidence(capture_id) / file)
+                streams[file] = stack.enter_context(durable.uncached(path))
+            _read_back_one(streams[file], line, cap)
+
+
+def _read_back_one(stream: BinaryIO, line: Record, cap: int) -> None:
+    where = f"{line.position.file} at {line.position.offset} ({line.url})"
+    with cast("BinaryIO", tempfile.SpooledTemporaryFile(_SPOOL_IN_MEMORY)) as spool:
+
+        def into(_: Head) -> Callable[[bytes], object]:
+            return spool.write if line.kind is Kind.RESPONSE else len
+
+        found = reader.record_at(stream, line.position.offset, line.position.length, file=where, into=into)
+        wrote: list[tuple[str, object, object]] = [
+            ("member", line.position.member, found.position.member),
+            ("record", line.record, found.record),
+        ]
+        if line.kind is Kind.RESPONSE:
+            again = entity.measure(spool, cap=cap)
+            wrote += [("payload", line.payload, again.payload), ("content", line.content, again.content)]
+    for name, expected, got in wrote:
+        if expected != got:
+            raise DigestMismatch(f"{where}, {name}, read back from the disk", expected=str(expected), found=str(got))

@@ -1,0 +1,333 @@
+"""From exchanges to records: one writer thread per capture, so that evidence has one order and one hand.
+
+Workers hand over exchanges and go on; the thread digests, writes the WARC records, drafts their manifest lines and
+syncs both. A disk that refuses stops the thread and, at the next hand-over, whoever hands over.
+"""
+
+import io
+import queue
+import threading
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, BinaryIO, Final
+
+from muniment import canonical, manifest
+from muniment.digest import Digest
+from muniment.durable import Appending
+from muniment.errors import MunimentError, StoreError
+from muniment.message import entity
+from muniment.model import Connection, Exchange, Kind, Record, Role
+from muniment.warc.writer import Entry, Writer, already_compressed
+
+__all__ = ["Fact", "Recorder", "Taken", "chain_digest"]
+
+_WAITING: Final = 64
+_SYNC_EVERY: Final = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A derived metadata record: canonical JSON about the record *about*, made by a named extractor."""
+
+    url: str
+    about: str
+    content: bytes
+    date: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An exchange on its way to disk, with what it is to the capture and the ids that its records will carry."""
+
+    exchange: Exchange
+    role: Role
+    parent: str
+    record_id: str
+
+
+def chain_digest(chain: Iterable[bytes]) -> Digest:
+    """Return the digest of a certificate chain: SHA-256 over its DER certificates laid end to end, leaf first."""
+    return Digest.of(chain)
+
+
+class Recorder:
+    """Takes exchanges from many threads and writes them from one."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        draft: Appending,
+        *,
+        salt: Callable[[], bytes],
+        decoded_cap: int,
+    ) -> None:
+        self.lines: list[Record] = []
+        self._writer = writer
+        self._draft = draft
+        self._salt = salt
+        self._cap = decoded_cap
+        self._connections: set[str] = set()
+        self._unsynced = 0
+        self._failure: MunimentError | None = None
+        self._waiting: queue.Queue[Taken | Fact | None] = queue.Queue(_WAITING)
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def take(self, exchange: Exchange, role: Role, parent: str) -> str:
+        """Hand over *exchange* with its spool; return the id that its response (or attempt) record will carry."""
+        record_id = f"urn:uuid:{uuid.uuid4()}"
+        self._hand_over(Taken(exchange, role, parent, record_id))
+        return record_id
+
+    def state(self, fact: Fact) -> None:
+        """Hand over a derived fact."""
+        self._hand_over(fact)
+
+    def close(self) -> None:
+        """Return when everything handed over is on the disk; raises StoreError when something is not."""
+        if self._thread.is_alive():
+            self._waiting.put(None)
+            self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def abandon(self) -> None:
+        """End the thread, whatever was or was not written; for a capture that is not going to be committed."""
+        if self._failure is None:
+            self._failure = StoreError(self._draft.path, "the capture was given up")
+        if self._thread.is_alive():
+            self._waiting.put(None)
+            self._thread.join()
+
+    def _hand_over(self, item: Taken | Fact) -> None:
+        while True:
+            if self._failure is not None:
+                if isinstance(item, Taken) and item.exchange.response is not None:
+                    item.exchange.response.close()
+                raise StoreError(self._draft.path, f"recording has stopped: {self._failure}")
+            try:
+                self._waiting.put(item, timeout=0.5)
+            except queue.Full:
+                continue  # the disk is slower than the network; look again whether it still lives
+            return
+
+    def _run(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            try:
+                if self._failure is None:
+                    self._write(self._exchange(item) if isinstance(item, Taken) else [self._fact(item)])
+                    if self._waiting.empty() or self._unsynced > _SYNC_EVERY:
+                        self._sync()
+            except MunimentError as failure:
+                self._failure = failure
+            finally:
+                if isinstance(item, Taken) and item.exchange.response is not None:
+                    item.exchange.response.close()
+        try:
+            if self._failure is None:
+                self._sync()
+        except MunimentError as failure:
+            self._failure = failure
+
+    def _sync(self) -> None:
+        # The WARC first: a draft line whose record is not there would promise what recovery cannot find.
+        self._writer.sync()
+        self._draft.sync()
+        self._unsynced = 0
+
+    def _write(self, group: list[tuple[Entry, dict[str, Any]]]) -> None:
+        written = self._writer.write([entry for entry, _ in group])
+        wanted = {entry.record_id: (entry, known) for entry, known in group}
+        for each in written:
+            entry, known = wanted.get(each.entry.record_id, (each.entry, {}))
+            whole: dict[str, Any] = {"size": entry.size, "payload": entry.digest, "content": entry.digest}
+            line = Record(
+                n=len(self.lines) + 1,
+                kind=known.pop("kind", entry.kind),
+                salt=self._salt(),
+                record_id=entry.record_id,
+                url=entry.url,
+                date=entry.date,
+                position=each.position,
+                record=each.record,
+                **(whole | known),
+            )
+            self._draft.write(manifest.encode_record(line) + b"\n")
+            self.lines.append(line)
+            self._unsynced += each.position.length
+
+    def _fact(self, fact: Fact) -> tuple[Entry, dict[str, Any]]:
+        record_id = f"urn:uuid:{uuid.uuid4()}"
+        entry = _document(record_id, fact.url, fact.date, fact.content)
+        entry = replace(entry, fields=(("WARC-Refers-To", f"<{fact.about}>"),))
+        return entry, {"role": Role.DERIVED, "parent": fact.about, "media_type": "application/json"}
+
+    def _exchange(self, taken: Taken) -> list[tuple[Entry, dict[str, Any]]]:
+        exchange = taken.exchange
+        made = exchange.connection
+        group = []
+        if made is not None and made.id not in self._connections:
+            self._connections.add(made.id)
+            group.append(_connection(exchange, made))
+        common = _common(made) | {"role": taken.role, "parent": taken.parent}
+        if exchange.response is None:
+            group += self._attempt(taken, common)
+        else:
+            group += self._answer(taken, exchange.response, common)
+        return group
+
+    def _answer(self, taken: Taken, block: BinaryIO, common: dict[str, Any]) -> list[tuple[Entry, dict[str, Any]]]:
+        exchange, about = taken.exchange, f"urn:uuid:{uuid.uuid4()}"
+        block.seek(0)
+        found = entity.measure(block, cap=self._cap)
+        media_type = exchange.field_value("content-type").partition(";")[0].strip().lower()[:200]
+        fields = (*_network(exchange.connection), ("WARC-Concurrent-To", f"<{about}>"))
+        if exchange.framing != "chunked":  # the field's tools digest a chunked body with its chunks (FACTS)
+            fields += (("WARC-Payload-Digest", str(found.payload)),)
+        if exchange.truncated:
+            fields += (("WARC-Truncated", exchange.truncated.value),)
+        response = Entry(
+            kind=Kind.RESPONSE,
+            record_id=taken.record_id,
+            url=exchange.url,
+            date=exchange.started,
+            content_type="application/http; msgtype=response",
+            fields=fields,
+            block=block,
+            size=found.block_size,
+            digest=found.block,
+            stored=already_compressed(media_type, exchange.field_value("content-encoding")),
+        )
+        known = common | {
+            "status": exchange.status,
+            "media_type": _plain(media_type),
+            "size": found.size,
+            "payload": found.payload,
+            "content": found.content,
+            "truncated": exchange.truncated,
+            "outcome": exchange.reason,
+        }
+        request = self._request(exchange, about, taken.record_id, common)
+        facts = _document(f"urn:uuid:{uuid.uuid4()}", exchange.url, exchange.started, _account(exchange, found.fault))
+        facts = replace(facts, fields=(("WARC-Concurrent-To", f"<{taken.record_id}>"),))
+        of_facts = common | {"parent": taken.record_id, "role": Role.DERIVED, "media_type": "application/json"}
+        return [(response, known), request, (facts, of_facts)]
+
+    def _request(
+        self, exchange: Exchange, record_id: str, other: str, common: dict[str, Any]
+    ) -> tuple[Entry, dict[str, Any]]:
+        entry = Entry(
+            kind=Kind.REQUEST,
+            record_id=record_id,
+            url=exchange.url,
+            date=exchange.started,
+            content_type="application/http; msgtype=request",
+            fields=(*_network(exchange.connection), ("WARC-Concurrent-To", f"<{other}>")),
+            block=io.BytesIO(exchange.request),
+            size=len(exchange.request),
+            digest=Digest.of_bytes(exchange.request),
+            stored=False,
+        )
+        return entry, common | {"size": 0, "payload": None, "content": None}
+
+    def _attempt(self, taken: Taken, common: dict[str, Any]) -> list[tuple[Entry, dict[str, Any]]]:
+        exchange = taken.exchange
+        entry = _document(taken.record_id, exchange.url, exchange.started, _account(exchange, ""))
+        known = common | {"kind": Kind.ATTEMPT, "outcome": exchange.reason, "media_type": "application/json"}
+        if not exchange.request:
+            return [(entry, known)]
+        about = f"urn:uuid:{uuid.uuid4()}"
+        entry = replace(entry, fields=(("WARC-Concurrent-To", f"<{about}>"),))
+        return [(entry, known), self._request(exchange, about, taken.record_id, common)]
+
+
+def _document(record_id: str, url: str, date: datetime, content: bytes) -> Entry:
+    return Entry(
+        kind=Kind.METADATA,
+        record_id=record_id,
+        url=url,
+        date=date,
+        content_type="application/json",
+        fields=(),
+        block=io.BytesIO(content),
+        size=len(content),
+        digest=Digest.of_bytes(content),
+        stored=False,
+    )
+
+
+def _connection(exchange: Exchange, made: Connection) -> tuple[Entry, dict[str, Any]]:
+    content: dict[str, Any] = {
+        "v": 1,
+        "type": "connection",
+        "id": made.id,
+        "host": made.host,
+        "address": made.address,
+        "port": made.port,
+        "opened": manifest.timestamp(made.opened),
+        "tls": made.tls,
+        "tls_detail": made.tls_detail,
+        "tls_version": made.tls_version,
+        "cipher": made.cipher,
+        "alpn": made.alpn,
+        "chain": [canonical.encode_base64(each) for each in made.chain],
+        "refused": [canonical.encode_base64(each) for each in made.refused],
+    }
+    if made.look is not None:
+        look = made.look
+        content["look"] = {
+            "name": look.name,
+            "means": look.means,
+            "answers": list(look.answers),
+            "microseconds": look.microseconds,
+        }
+    entry = _document(f"urn:uuid:{uuid.uuid4()}", exchange.url, made.opened, canonical.encode(content))
+    return entry, _common(made) | {"role": Role.OTHER, "media_type": "application/json"}
+
+
+def _account(exchange: Exchange, coding_fault: str) -> bytes:
+    content: dict[str, Any] = {
+        "v": 1,
+        "type": "exchange",
+        "url": exchange.url,
+        "method": exchange.method,
+        "reason": exchange.reason.value,
+        "detail": exchange.detail,
+        "started": manifest.timestamp(exchange.started),
+        "times": dict(exchange.times),
+        "try": exchange.try_number,
+        "rule": exchange.rule,
+        "location": exchange.location,
+        "framing": exchange.framing.value,
+        "head_size": exchange.head_size,
+        "coding_fault": coding_fault,
+        "interim": canonical.encode_base64(exchange.interim),
+        "surplus": canonical.encode_base64(exchange.surplus),
+        "raw": canonical.encode_base64(exchange.raw),
+    }
+    return canonical.encode({key: value for key, value in content.items() if value not in ("", {})})
+
+
+def _common(made: Connection | None) -> dict[str, Any]:
+    if made is None:
+        return {}
+    known: dict[str, Any] = {"address": made.address, "connection": made.id, "tls": made.tls}
+    if made.chain:
+        known["chain"] = chain_digest(made.chain)
+    return known
+
+
+def _network(made: Connection | None) -> tuple[tuple[str, str], ...]:
+    if made is None:
+        return ()
+    fields = [("WARC-IP-Address", made.address), ("WARC-Protocol", "http/1.1")]
+    if made.tls_version:
+        fields += [("WARC-Protocol", made.tls_version), ("WARC-Cipher-Suite", made.cipher)]
+    return tuple(fields)
+
+
+def _plain(text: str) -> str:
+    # A media type is copied into manifest and tables; what is not a token there is not one of a media type either.
+    return text if text.isascii() and text.isprintable() and " " not in text else ""
