@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from muniment.errors import ArchiveLocked, StoreError
 __all__ = [
     "Appending",
     "create",
+    "finish",
     "folder",
     "free",
     "held",
@@ -27,7 +29,9 @@ __all__ = [
     "opened",
     "private_folder",
     "remove",
+    "remove_folder",
     "replace",
+    "set_aside",
     "spool",
     "supersede",
     "uncached",
@@ -66,7 +70,7 @@ def create(path: Path, content: bytes, *, mode: int = _READ_ONLY) -> None:
     """Bring *path* into existence with *content*: synced, visible whole or not at all; never overwrites.
 
     The permissions are *mode* whatever the umask. Raises StoreError when the file is there already or the disk
-    refuses; then nothing is visible under *path*.
+    refuses. After a refusal the file is either not there or there whole, and then perhaps not yet for good.
     """
     with _named(path, "create the file"):
         temporary = _temporary(path, content, mode)
@@ -162,6 +166,53 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
         if path.parent.is_dir():
             _sync_folder(path.parent)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove the folder *path* where it is there and holds nothing: for what was begun and never written."""
+    with _named(path, "remove the folder"):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+            _sync_folder(path.parent)
+
+
+def set_aside(path: Path, size: int, aside: Path) -> int:
+    """Cut *path* to *size* octets after what lies beyond them was copied to the new file *aside*; return how many.
+
+    May be called again after a crash at any step: an *aside* that holds the same octets is taken as made.
+    """
+    with _named(path, "set its tail aside"), path.open("r+b") as stream:
+        stream.seek(size)
+        beyond = os.fstat(stream.fileno()).st_size - size
+        if beyond <= 0:
+            return 0
+        if not os.path.lexists(aside):
+            temporary = _temporary(aside, b"", _PRIVATE)
+            with temporary.open("r+b") as copy:
+                shutil.copyfileobj(stream, copy, 1 << 20)
+                os.fchmod(copy.fileno(), _READ_ONLY)
+                copy.flush()
+                os.fsync(copy.fileno())
+            _publish(temporary, aside)
+            temporary.unlink(missing_ok=True)
+            _sync_folder(aside.parent)
+        elif aside.stat().st_size != beyond:
+            raise OSError(errno.EEXIST, f"{aside} is there already and holds something else")
+        os.ftruncate(stream.fileno(), size)
+        os.fsync(stream.fileno())
+    return beyond
+
+
+def finish(path: Path, final: Path) -> None:
+    """Give the file *path* that is whole its final name, read-only, synced; never overwrites."""
+    with _named(final, "name the finished file"):
+        if os.path.lexists(final):
+            raise FileExistsError
+        with path.open("r+b") as stream:
+            os.fchmod(stream.fileno(), _READ_ONLY)
+            os.fsync(stream.fileno())
+        os.rename(path, final)
+        _sync_folder(final.parent)
 
 
 def spool(within: Path) -> BinaryIO:

@@ -1,0 +1,170 @@
+"""What was derived at capture, read back from metadata records: how each exchange went, and the links of each page.
+
+A rebuild reads these and never extracts again: the same records give the same rows, whatever extractor is installed.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from muniment import canonical, durable, layout
+from muniment.digest import Digest
+from muniment.errors import DigestMismatch, FormatError, IntegrityError, MunimentError, StoreError
+from muniment.model import Kind, Record, Role
+from muniment.warc import reader
+
+__all__ = ["Facts", "Link", "Page", "damaged", "gather", "of_failures_and_article", "plain_name", "where"]
+
+_LARGEST: Final = 256 << 20
+_ROLES: Final = {role.value: role for role in Role}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link as the extractor wrote it down: what it is to the page, why it matters, how it was found."""
+
+    url: str
+    role: Role
+    kind: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one metadata record (line ``n``) says of the page ``record_id``: its own title, its links in order."""
+
+    n: int
+    record_id: str
+    title: str
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the metadata records of a capture say; ``problems`` are sentences on those that could not be read.
+
+    ``rules`` (the limit that cut an exchange) and ``details`` (why it ended so) are by the id of the response or
+    attempt that they are about.
+    """
+
+    rules: Mapping[str, str]
+    details: Mapping[str, str]
+    pages: tuple[Page, ...]
+    problems: tuple[str, ...]
+
+
+def where(record: Record) -> str:
+    """Return where *record* lies, in words: file and offset."""
+    return f"{record.position.file} at {record.position.offset}"
+
+
+def damaged(record: Record, damage: MunimentError) -> str:
+    """Return the sentence on *damage* that names the record and its URL, besides the file and offset that it names."""
+    return f"{record.url or 'a record without a URL'} ({record.record_id}): {damage}"
+
+
+def of_failures_and_article(records: Iterable[Record], failures: Iterable[Record]) -> Callable[[Record], bool]:
+    """Return which facts tell why *failures* failed and what the article is called, without reading all others."""
+    wanted = {line.record_id for line in failures}
+    wanted |= {line.record_id for line in records if line.role is Role.ARTICLE}
+    return lambda line: line.record_id in wanted or line.parent in wanted
+
+
+def gather(
+    root: Path, capture: str, records: Iterable[Record], wanted: Callable[[Record], bool] = lambda _: True
+) -> Facts:
+    """Read the facts among *records* of *capture* that are *wanted*; payloads are never touched.
+
+    What cannot be read is a problem that names URL, record, file and offset, and the rest goes on.
+    """
+    found = _Gathering()
+    problems: list[str] = []
+    with _Files(root, capture) as files:
+        for line in records:
+            of_exchange = line.kind is Kind.ATTEMPT or (line.kind is Kind.METADATA and line.role is Role.DERIVED)
+            if not of_exchange or not wanted(line):
+                continue
+            try:
+                found.take(line, canonical.decode(files.block(line), where(line)))
+            except (FormatError, IntegrityError, StoreError) as damage:
+                problems.append(damaged(line, damage))
+    return Facts(found.rules, found.details, tuple(found.pages), tuple(problems))
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """Facts as they are read."""
+
+    rules: dict[str, str] = field(default_factory=dict)
+    details: dict[str, str] = field(default_factory=dict)
+    pages: list[Page] = field(default_factory=list)
+
+    def take(self, line: Record, said: Any) -> None:
+        """Take in what the record *line* said; a type that a later version writes is passed over."""
+        match said:
+            case {"type": "exchange"}:
+                about = line.record_id if line.kind is Kind.ATTEMPT else line.parent
+                self.rules[about] = str(said.get("rule", ""))
+                self.details[about] = str(said.get("detail", ""))
+            case {"type": "links", "title": str(title), "links": [*links]}:
+                self.pages.append(Page(line.n, line.parent, title, tuple(_link(each, line) for each in links)))
+            case {"type": str(kind)} if kind != "links":
+                pass
+            case _:
+                raise FormatError(where(line), expected="facts with a type", found=repr(said)[:80])
+
+
+def _link(said: Any, line: Record) -> Link:
+    match said:
+        case {"url": str(url), "role": str(role), "kind": str(kind), "source": str(source)} if role in _ROLES:
+            return Link(url, _ROLES[role], kind, source)
+        case _:
+            raise FormatError(where(line), expected="a link with url, role, kind, source", found=repr(said)[:80])
+
+
+class _Files(contextlib.ExitStack):
+    """The WARC files of one capture, each opened once, when it is wanted."""
+
+    def __init__(self, root: Path, capture: str) -> None:
+        super().__init__()
+        self._folder = root / layout.evidence(capture)
+        self._open: dict[str, BinaryIO] = {}
+
+    def block(self, line: Record) -> bytes:
+        """Return the block of *line* once the record is what was sealed: DigestMismatch and FormatError otherwise."""
+        if line.position.file not in self._open:
+            self._open[line.position.file] = self.enter_context(durable.opened(self._folder / plain_name(line)))
+        held = bytearray()
+        found = reader.record_at(
+            self._open[line.position.file],
+            line.position.offset,
+            line.position.length,
+            file=line.position.file,
+            into=lambda _: _sink(held, line),
+        )
+        _same(line, found.record)
+        return bytes(held)
+
+
+def plain_name(line: Record) -> str:
+    """Return the name of the WARC file of *line*; FormatError for one that would lead out of the capture's folder."""
+    name = line.position.file
+    if "/" in name or "\\" in name or "\0" in name or name in {"", ".", ".."}:
+        raise FormatError(where(line), expected="a plain file name", found=repr(name)[:80])
+    return name
+
+
+def _same(line: Record, found: Digest) -> None:
+    if found != line.record:
+        raise DigestMismatch(where(line), expected=f"{line.record}, as it was sealed", found=str(found))
+
+
+def _sink(held: bytearray, line: Record) -> Callable[[bytes], object]:
+    def take(chunk: bytes) -> None:
+        held.extend(chunk)
+        if len(held) > _LARGEST:
+            raise FormatError(where(line), expected=f"facts of at most {_LARGEST} octets", found="more")
+
+    return take
