@@ -22,6 +22,7 @@ __all__ = [
     "claims",
     "context",
     "evidence",
+    "is_torn",
     "lock",
     "log",
     "logs",
@@ -32,6 +33,7 @@ __all__ = [
     "statement",
     "sums",
     "tile",
+    "torn",
     "warc",
 ]
 
@@ -109,6 +111,22 @@ def statement(capture: str) -> PurePosixPath:
 def sums(capture: str) -> PurePosixPath:
     """Return the path of the statement's subjects in the form of sha256sum."""
     return claims(capture) / "SHA256SUMS"
+
+
+def torn(path: PurePosixPath, offset: int) -> PurePosixPath:
+    """Return where recovery sets aside what a crash left of *path* beyond *offset*: bytes that are no whole record."""
+    return path.with_name(f"{path.name}.torn-{offset}")
+
+
+def is_torn(path: PurePosixPath, capture: str) -> bool:
+    """Say whether *path* is the name of a tail that was set aside of one of the files of *capture*."""
+    name, mark, offset = path.name.rpartition(".torn-")
+    if not mark or not re.fullmatch(r"0|[1-9][0-9]{0,17}", offset):
+        return False
+    warc_name = re.fullmatch(re.escape(capture) + r"-[0-9]{5}\.warc\.gz", name)
+    return path.parent == (evidence(capture) if warc_name else claims(capture)) and bool(
+        warc_name or name == manifest(capture).name
+    )
 
 
 def lock(capture: str) -> PurePosixPath:

@@ -7,7 +7,7 @@ Nothing is verified here; whoever decodes has opened the seal before, or says "u
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ __all__ = [
     "Description",
     "LogPlace",
     "Opening",
+    "Recovery",
     "Statement",
     "decode_description",
     "decode_opening",
@@ -94,6 +95,19 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovery:
+    """What is said of a capture that a crash cut short and that was sealed afterwards.
+
+    ``gap_seconds`` lie between the last thing that was kept and the recovery, ``set_aside_bytes`` were no whole record
+    and lie beside the files as ``….torn-<offset>``, ``by`` is the program that did it.
+    """
+
+    gap_seconds: int
+    set_aside_bytes: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """What is sealed about a finished capture; commits to everything by digest and names no URL."""
 
@@ -107,6 +121,7 @@ class Statement:
     attempts: int
     root: Digest
     opening: LogPlace
+    recovered: Recovery | None = None
 
 
 def timestamp(moment: datetime) -> str:
@@ -295,7 +310,7 @@ def decode_opening(payload: bytes, where: object) -> Opening:
 def encode_statement(statement: Statement) -> bytes:
     """Return the statement about a finished capture."""
     opening = statement.opening
-    predicate = {
+    predicate: dict[str, Any] = {
         "v": _VERSION,
         "capture": statement.capture,
         "opened": timestamp(statement.opened),
@@ -313,6 +328,8 @@ def encode_statement(statement: Statement) -> bytes:
             "tokens": [str(each) for each in opening.tokens],
         },
     }
+    if statement.recovered is not None:
+        predicate["recovered"] = asdict(statement.recovered)
     return _encode_statement(statement.subjects, CAPTURE_PREDICATE, predicate)
 
 
@@ -320,6 +337,7 @@ def decode_statement(payload: bytes, where: object) -> Statement:
     """Return what the payload of an opened statement.dsse.json says."""
     subjects, found = _decode_statement(payload, CAPTURE_PREDICATE, where)
     tool, opening = found.nested("tool"), found.nested("opening")
+    recovered = found.nested("recovered") if "recovered" in found.rest else None
     statement = Statement(
         subjects=subjects,
         capture=found.take("capture", str),
@@ -337,6 +355,13 @@ def decode_statement(payload: bytes, where: object) -> Statement:
             sealed=opening.digest("sealed"),
             checkpoint=opening.digest("checkpoint"),
             tokens=tuple(Digest.parse(str(each), where) for each in opening.take("tokens", list)),
+        ),
+        recovered=None
+        if recovered is None
+        else Recovery(
+            gap_seconds=recovered.number("gap_seconds"),
+            set_aside_bytes=recovered.number("set_aside_bytes"),
+            by=recovered.take("by", str),
         ),
     )
     found.finish(encode_statement(statement), payload)

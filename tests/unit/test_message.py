@@ -202,6 +202,11 @@ def test_a_broken_chunk_is_a_fault_and_every_octet_stays(body: bytes, plain: byt
         assert entity.payload == Digest.of_bytes(plain)
 
 
+def test_what_follows_a_broken_chunk_is_kept_up_to_the_cap() -> None:
+    parts, reader = read(CHUNKED_HEAD + b"zz\r\n" + b"x" * 100, cap=10)
+    assert (parts[Part.BODY], reader.end) == (b"zz\r\n" + b"x" * 10, End.FAULT)
+
+
 @pytest.mark.parametrize("body", [b"", b"5", b"5\r\nhel", b"5\r\nhello", b"5\r\nhello\r\n", b"5\r\nhello\r\n0\r\n"])
 def test_a_cut_chunked_body_is_not_whole_and_digests_what_there_is(body: bytes) -> None:
     _, reader = read(CHUNKED_HEAD + body)

@@ -103,6 +103,10 @@ class Archive:
         """The newest checkpoint that this machine has seen of the log, outside of the archive."""
         return self.keys / "checkpoint"
 
+    def statement(self, capture: str) -> Path:
+        """Return where the sealed statement of *capture* lies, once it was sealed."""
+        return self.path(layout.statement(capture))
+
     def path(self, relative: object) -> Path:
         """Return the path of what :mod:`muniment.layout` names."""
         return self.root / str(relative)

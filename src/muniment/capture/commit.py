@@ -3,35 +3,31 @@
 import io
 import tempfile
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from secrets import token_bytes
 from typing import BinaryIO, Final, cast
 
 from muniment import __version__, durable, layout, manifest
-from muniment.capture import context
+from muniment.capture import context, sealing
 from muniment.capture.archive import Archive
 from muniment.capture.crawl import Crawl
 from muniment.capture.recorder import Recorder
+from muniment.capture.sealing import TOOL, Clock, Desk, Signers, signers
 from muniment.capture.verdict import verdict
 from muniment.digest import Digest
 from muniment.durable import Appending
 from muniment.errors import DigestMismatch
 from muniment.extract import EXTRACTOR
 from muniment.fetch.http import StaticEngine
-from muniment.log.journal import Appended, Journal
 from muniment.log.leaf import Leaf, LeafType
-from muniment.log.tree import leaf_hash, root
 from muniment.message import entity
 from muniment.message.url import Url
-from muniment.model import Exchange, Kind, Record, Role, Rules
-from muniment.seal import SigningKey, dsse
-from muniment.seal.keys import KeyRole, load
+from muniment.model import Exchange, Kind, Record, Role
+from muniment.seal import dsse
 from muniment.warc import reader
 from muniment.warc.fields import Head
 from muniment.warc.writer import Entry, Writer
@@ -41,32 +37,6 @@ __all__ = ["Clock", "Committed", "Desk", "Draft", "Ending", "Signers", "capture"
 _SPOOL_IN_MEMORY: Final = 1 << 20
 _GRACE: Final = 5.0
 _POLL: Final = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Where time comes from: the wall for what is claimed, the monotonic one for what is measured."""
-
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    monotonic: Callable[[], float] = time.monotonic
-
-
-@dataclass(frozen=True, slots=True)
-class Signers:
-    """The two keys of an archive: the operator's seals statements, the log's signs checkpoints."""
-
-    operator: SigningKey
-    log: SigningKey
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Where a capture is made: which archive, with which keys, under which rules, by which clock."""
-
-    archive: Archive
-    signers: Signers
-    rules: Rules
-    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +72,6 @@ class Committed:
     origin: str
     index: int
     size: int
-
-
-def signers(archive: Archive, passphrase: bytes | None) -> Signers:
-    """Return the keys of *archive*; JobError says what is wrong with them and what to do."""
-    return Signers(load(archive.keys, KeyRole.OPERATOR, passphrase), load(archive.keys, KeyRole.LOG, passphrase))
 
 
 #  1. Create the capture's folders exclusively, take its own flock, seal open.dsse.json (salt, seed, effective rules),
@@ -169,13 +134,13 @@ def draft(desk: Desk, seed: str) -> Iterator[Draft]:
 def _open(desk: Desk, capture_id: str, opened: datetime, seed: str) -> manifest.LogPlace:
     """Seal what is about to be captured under which rules, and append it to the log."""
     rules = context.rules_document(desk.rules)
-    said = manifest.Opening(capture_id, opened, token_bytes(16), seed, rules, "muniment", __version__)
+    said = manifest.Opening(capture_id, opened, token_bytes(16), seed, rules, TOOL, __version__)
     sealed = dsse.seal(manifest.encode_opening(said), manifest.PAYLOAD_TYPE, [desk.signers.operator])
     archive = desk.archive
     durable.create(archive.path(layout.opening(capture_id)), sealed)
     digest = Digest.of_bytes(sealed)
-    added = _append(desk, Leaf(LeafType.OPEN, capture_id, digest))
-    checkpoint = _digest(archive.path(layout.checkpoint_at(archive.origin, added.size)))
+    added = sealing.append(archive, desk.signers, Leaf(LeafType.OPEN, capture_id, digest))
+    checkpoint = sealing.digest_of(archive.path(layout.checkpoint_at(archive.origin, added.size)))
     return manifest.LogPlace(archive.origin, added.index, added.size, digest, checkpoint)
 
 
@@ -185,57 +150,32 @@ def commit(begun: Draft, ending: Ending) -> Committed:
     begun.recorder.close()
     begun.writer.finish()  # 3
     _read_back(archive, begun.id, records, begun.desk.rules.limits.max_resource_bytes)
-    lines = _complete_manifest(begun, ending)
     # The wall clock may have been set back meanwhile; a closing before its opening would be a claim that is false.
     lasted = begun.desk.clock.monotonic() - begun.began
     closed = max(begun.desk.clock.now(), begun.opened)
     around = context.Circumstances(
         begun.id, archive.settings.archive.operator, begun.opened, closed, round(lasted * 1e6), ending.root_store
     )
-    durable.create(archive.path(layout.context(begun.id)), context.encode(around, begun.desk.rules))
-    warcs = [layout.evidence(begun.id) / path.name for path in begun.writer.files]
-    paths = [*warcs, layout.manifest(begun.id), layout.context(begun.id)]
-    subjects = tuple((str(path), _digest(archive.path(path))) for path in paths)
-    durable.create(archive.path(layout.sums(begun.id)), manifest.sums(subjects))
-    statement = manifest.Statement(
-        subjects=subjects,
-        capture=begun.id,
+    account = sealing.Account(
+        description=manifest.Description(
+            salt=token_bytes(16),
+            capture=begun.id,
+            seed=begun.seed,
+            engine=begun.desk.rules.engine,
+            verdict=verdict(records, interrupted=ending.interrupted),
+            asked=ending.asked,
+            recorded=ending.recorded,
+            extractors={"links": EXTRACTOR},
+        ),
+        records=records,
+        files=[layout.evidence(begun.id) / path.name for path in begun.writer.files],
+        context=context.encode(around, context.rules_document(begun.desk.rules)),
         opened=begun.opened,
         closed=closed,
-        tool="muniment",
-        version=__version__,
-        records=sum(line.kind is not Kind.ATTEMPT for line in records),
-        attempts=sum(line.kind is Kind.ATTEMPT for line in records),
-        root=Digest("sha256", root(map(leaf_hash, lines))),
-        opening=begun.place,
+        place=begun.place,
     )
-    sealed = dsse.seal(manifest.encode_statement(statement), manifest.PAYLOAD_TYPE, [begun.desk.signers.operator])
-    durable.create(archive.path(layout.statement(begun.id)), sealed)  # 4
-    added = _append(begun.desk, Leaf(LeafType.CAPTURE, begun.id, Digest.of_bytes(sealed)))  # 5
+    added = sealing.seal(archive, begun.desk.signers, account)  # 4, 5
     return Committed(begun.id, archive.origin, added.index, added.size)
-
-
-def _complete_manifest(begun: Draft, ending: Ending) -> list[bytes]:
-    description = manifest.Description(
-        salt=token_bytes(16),
-        capture=begun.id,
-        seed=begun.seed,
-        engine=begun.desk.rules.engine,
-        verdict=verdict(begun.recorder.lines, interrupted=ending.interrupted),
-        asked=ending.asked,
-        recorded=ending.recorded,
-        extractors={"links": EXTRACTOR},
-    )
-    lines = [manifest.encode_description(description), *map(manifest.encode_record, begun.recorder.lines)]
-    durable.create(begun.desk.archive.path(layout.manifest(begun.id)), b"".join(line + b"\n" for line in lines))
-    durable.remove(begun.lines.path)
-    return lines
-
-
-def _append(desk: Desk, leaf: Leaf) -> Appended:
-    archive = desk.archive
-    with durable.locked(archive.path(layout.archive_lock())):
-        return Journal(archive.root, archive.origin).append(leaf.encode(), desk.signers.log, archive.remembered)
 
 
 def _warcinfo(capture_id: str, name: str, now: datetime) -> Entry:
@@ -256,11 +196,6 @@ def _warcinfo(capture_id: str, name: str, now: datetime) -> Entry:
         content_type="application/warc-fields",
         fields=(("WARC-Filename", name),),
     )
-
-
-def _digest(path: Path) -> Digest:
-    with durable.uncached(path) as stream:
-        return Digest.of(iter(lambda: stream.read(1 << 20), b""))
 
 
 def _read_back(archive: Archive, capture_id: str, records: list[Record], cap: int) -> None:

@@ -42,19 +42,21 @@ _RESOLVER: Final = Path("/etc/resolv.conf")
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known around a capture besides its rules; microseconds by the monotonic clock."""
+    """What is known around a capture besides its rules.
+
+    ``lasted`` is in microseconds by the monotonic clock, None where a crash came between and nobody knows.
+    """
 
     capture: str
     operator: str
     opened: datetime
     closed: datetime
-    lasted: int
+    lasted: int | None
     root_store: str
 
 
-def encode(found: Circumstances, rules: Rules) -> bytes:
-    """Return context.json as it is sealed, with a LF at its end."""
-    local = found.opened.astimezone()
+def encode(found: Circumstances, rules: Mapping[str, Any]) -> bytes:
+    """Return context.json as it is sealed, with a LF at its end; *rules* as :func:`rules_document` gives them."""
     document = {
         "v": 1,
         "capture": found.capture,
@@ -65,19 +67,26 @@ def encode(found: Circumstances, rules: Rules) -> bytes:
         "libraries": [_library(name) for name in _LIBRARIES],
         "network": {"proxy": "none", "resolver": _resolver(rules)},
         "root_store": _root_store(found.root_store, rules),
-        "clock": {
-            "opened": manifest.timestamp(found.opened),
-            "closed": manifest.timestamp(found.closed),
-            "lasted_microseconds": found.lasted,
-            # What the wall clock was set forward or back by while the capture ran: the monotonic clock never is.
-            "stepped_microseconds": round((found.closed - found.opened).total_seconds() * 1e6) - found.lasted,
-            "zone": local.tzname() or "",
-            "offset_seconds": int((local.utcoffset() or timedelta()).total_seconds()),
-            "source": "system clock, not compared with any authority",
-        },
-        "rules": rules_document(rules),
+        "clock": _clock(found),
+        "rules": dict(rules),
     }
     return canonical.encode(document) + b"\n"
+
+
+def _clock(found: Circumstances) -> dict[str, Any]:
+    local = found.opened.astimezone()
+    clock = {
+        "opened": manifest.timestamp(found.opened),
+        "closed": manifest.timestamp(found.closed),
+        "zone": local.tzname() or "",
+        "offset_seconds": int((local.utcoffset() or timedelta()).total_seconds()),
+        "source": "system clock, not compared with any authority",
+    }
+    if found.lasted is not None:
+        # By how much the wall clock was set forward or back while the capture ran: the monotonic clock never is.
+        stepped = round((found.closed - found.opened).total_seconds() * 1e6) - found.lasted
+        clock |= {"lasted_microseconds": found.lasted, "stepped_microseconds": stepped}
+    return clock
 
 
 def tool() -> dict[str, str]:
@@ -131,19 +140,19 @@ def _interpreter() -> dict[str, str]:
     return {"digest": str(_digest(Path(sys.executable).resolve()))}
 
 
-def _resolver(rules: Rules) -> dict[str, Any]:
-    found: dict[str, Any] = {"used": "none, --no-dns" if not rules.dns else "system"}
-    if rules.dns and _RESOLVER.is_file():
+def _resolver(rules: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"used": "system" if rules["dns"] else "none, --no-dns"}
+    if rules["dns"] and _RESOLVER.is_file():
         lines = _RESOLVER.read_text(errors="replace").splitlines()
         found["nameservers"] = [line.split()[1] for line in lines if line.startswith("nameserver ")]
     return found
 
 
-def _root_store(path: str, rules: Rules) -> dict[str, Any]:
+def _root_store(path: str, rules: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "path": path,
         "digest": str(_digest(Path(path))) if path else "",
-        "added": [str(_digest(Path(each))) for each in rules.ca_files],
+        "added": [each["digest"] for each in rules["ca-file"]],
     }
 
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final
 from muniment import canonical, manifest
 from muniment.digest import Digest
 from muniment.durable import Appending
-from muniment.errors import MunimentError, StoreError
+from muniment.errors import StoreError
 from muniment.message import entity
 from muniment.model import Connection, Exchange, Kind, Record, Role
 from muniment.warc.writer import Entry, Writer, already_compressed
@@ -70,7 +70,7 @@ class Recorder:
         self._cap = decoded_cap
         self._connections: set[str] = set()
         self._unsynced = 0
-        self._failure: MunimentError | None = None
+        self._failure: BaseException | None = None
         self._waiting: queue.Queue[Taken | Fact | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -120,7 +120,7 @@ class Recorder:
                     self._write(self._exchange(item) if isinstance(item, Taken) else [self._fact(item)])
                     if self._waiting.empty() or self._unsynced > _SYNC_EVERY:
                         self._sync()
-            except MunimentError as failure:
+            except BaseException as failure:  # noqa: BLE001 - kept, and raised in the thread that waits
                 self._failure = failure
             finally:
                 if isinstance(item, Taken) and item.exchange.response is not None:
@@ -128,7 +128,7 @@ class Recorder:
         try:
             if self._failure is None:
                 self._sync()
-        except MunimentError as failure:
+        except BaseException as failure:  # noqa: BLE001 - likewise
             self._failure = failure
 
     def _sync(self) -> None:

@@ -1,26 +1,17 @@
 """What may be said of a capture as a whole, from its lines alone: "complete" is earned, not assumed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
+from muniment.catalogue import last_words
 from muniment.model import Kind, Reason, Record, Role, State
 
-__all__ = ["last_words", "unverified_peers", "verdict"]
+__all__ = ["verdict"]
 
 _REFUSED: Final = frozenset({401, 402, 403, 407, 429, 451})
 _GONE: Final = frozenset({404, 410})
 # Received whole and listed as missing, or outside of what the rules asked for: it changes no verdict.
 _EXCUSED: Final = frozenset({Reason.OK, Reason.REDIRECT, Reason.OUT_OF_SCOPE, Reason.MALFORMED_URL})
-
-
-def last_words(lines: Iterable[Record]) -> dict[str, Record]:
-    """Return for each URL the last response or attempt: a 503 that was asked again and answered is no failure."""
-    return {line.url: line for line in lines if line.outcome is not None and line.kind in {Kind.RESPONSE, Kind.ATTEMPT}}
-
-
-def unverified_peers(lines: Iterable[Record]) -> list[Record]:
-    """Return the lines whose TLS peer was not verified."""
-    return [line for line in lines if line.kind is Kind.RESPONSE and line.tls not in {"", "none", "ok"}]
 
 
 def verdict(lines: Sequence[Record], *, interrupted: bool) -> State:
@@ -31,13 +22,13 @@ def verdict(lines: Sequence[Record], *, interrupted: bool) -> State:
     if interrupted:
         return State.INTERRUPTED
     words = last_words(lines)
-    seed = next((line for line in reversed(words.values()) if line.role is Role.ARTICLE), None)
+    seed = next((line for line in reversed(words) if line.role is Role.ARTICLE), None)
     if seed is None or seed.kind is Kind.ATTEMPT:
         return State.FAILED
     if seed.status is not None and seed.status >= 400:
         return State.BLOCKED if seed.status in _REFUSED else State.FAILED
     # An answer without a body is no article, whatever its status says.
-    if seed.size == 0 or any(not _excused(line) for line in words.values()):
+    if seed.size == 0 or any(not _excused(line) for line in words):
         return State.PARTIAL
     return State.FETCHED
 

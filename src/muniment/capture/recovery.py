@@ -1,0 +1,282 @@
+"""What a crash left of captures: seen by anyone, finished by whoever holds the keys; nothing is ever fetched.
+
+The state of a capture is which files exist. Recovery touches only captures whose lock nobody holds, keeps what is
+whole, sets aside what is torn, and runs the normal path to its end. It may itself be cut short at any step and be
+called again.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from secrets import token_bytes
+from typing import Final
+
+from muniment import __version__, durable, layout, manifest
+from muniment.capture import context, sealing
+from muniment.capture.archive import Archive
+from muniment.capture.sealing import TOOL, Account, Signers
+from muniment.digest import Digest
+from muniment.errors import ArchiveLocked, FormatError, IntegrityError
+from muniment.log.journal import Journal
+from muniment.log.leaf import Leaf, LeafType
+from muniment.model import Kind, Record, Role, State
+from muniment.seal import dsse
+from muniment.warc import reader
+
+__all__ = ["Recovered", "left_open", "recover", "unfinished"]
+
+_FINISHED: Final = "its sealed statement was there; its leaf is in the log now"
+_ABANDONED: Final = "nothing had been received; the log says that it was given up"
+_NOTHING: Final = "nothing had been sealed or fetched; its empty folders were removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What recovery did with one capture, in a sentence; ``set_aside`` octets were no whole record."""
+
+    capture: str
+    detail: str
+    set_aside: int = 0
+
+
+def left_open(archive: Archive) -> tuple[str, ...]:
+    """Return the captures whose process is gone without having let go of its lock file: what a crash leaves.
+
+    Looks at work/ alone, so it costs nothing in a large archive; :func:`unfinished` looks at everything.
+    """
+    folder = archive.path(layout.lock("20000101T000000Z-aaaaaa")).parent
+    locks = sorted(folder.glob("*.lock")) if folder.is_dir() else []
+    return tuple(path.stem for path in locks if _is_capture(path.stem) and not durable.held(path))
+
+
+def unfinished(archive: Archive) -> tuple[str, ...]:
+    """Return every capture of *archive* that was begun, is not being captured now, and has no closing in the log."""
+    log = Journal(archive.root, archive.origin)
+    leaves = [Leaf.decode(entry) for entry in log.entries()]
+    closed = {leaf.id for leaf in leaves if leaf.type in {LeafType.CAPTURE, LeafType.ABANDONED}}
+    begun = {leaf.id for leaf in leaves if leaf.type is LeafType.OPEN} | set(left_open(archive))
+    for top in ("archive", "manifests"):
+        begun |= {path.name for path in archive.path(top).glob("[0-9]*/[0-9]*/[0-9]*/*") if _is_capture(path.name)}
+    waiting = begun - closed | set(left_open(archive))
+    return tuple(sorted(each for each in waiting if not durable.held(archive.path(layout.lock(each)))))
+
+
+def recover(archive: Archive, held: Signers, captures: tuple[str, ...], now: datetime) -> Iterator[Recovered]:
+    """Finish each of *captures* as far as it can be finished, and say what was done.
+
+    Raises StoreError when the disk refuses and IntegrityError when sealed files contradict each other; what was done
+    before stays done.
+    """
+    for capture in captures:
+        lock = archive.path(layout.lock(capture))
+        try:
+            with durable.locked(lock, wait=False):
+                done = _Recovery(archive, held, capture, now).run()
+        except ArchiveLocked:
+            continue  # it lives after all, or another recovery has it
+        durable.remove(lock)
+        yield done
+
+
+def _is_capture(name: str) -> bool:
+    try:
+        layout.opened_at(name)
+    except FormatError:
+        return False
+    return True
+
+
+@dataclass(slots=True)
+class _Recovery:
+    """One capture whose process is gone."""
+
+    archive: Archive
+    held: Signers
+    capture: str
+    now: datetime
+
+    def run(self) -> Recovered:
+        self._clear()
+        opening_path = self._path(layout.opening(self.capture))
+        if not opening_path.exists():
+            return self._forget()
+        sealed = opening_path.read_bytes()
+        opening = self._opening(sealed)
+        if self._is_closed():
+            return Recovered(self.capture, "it was committed already")
+        place = self._place(sealed)
+        statement = self._path(layout.statement(self.capture))
+        if statement.exists():
+            self._log(LeafType.CAPTURE, Digest.of_bytes(statement.read_bytes()))
+            return Recovered(self.capture, _FINISHED)
+        return self._seal(opening, place)
+
+    def _seal(self, opening: manifest.Opening, place: manifest.LogPlace) -> Recovered:
+        if self._path(layout.manifest(self.capture)).exists():
+            description, records = self._manifest()
+        else:
+            description, records = self._drafted(opening)
+        torn = self._tails()
+        warcs = sorted(path for path in self._names(layout.evidence(self.capture)) if path.name.endswith(".warc.gz"))
+        if not warcs and not torn:
+            durable.remove(self._open(layout.manifest(self.capture)))
+            self._log(LeafType.ABANDONED, place.sealed)
+            return Recovered(self.capture, _ABANDONED)
+        bytes_aside = sum(self._path(path).stat().st_size for path in torn)
+        last = max((record.date for record in records), default=opening.opened)
+        account = Account(
+            description=description,
+            records=records,
+            files=[*warcs, *torn],
+            context=self._context(opening),
+            opened=opening.opened,
+            closed=max(self.now, opening.opened),
+            place=place,
+            recovered=manifest.Recovery(
+                gap_seconds=max(0, round((self.now - last).total_seconds())),
+                set_aside_bytes=bytes_aside,
+                by=f"{TOOL} {__version__}",
+            ),
+        )
+        sealing.seal(self.archive, self.held, account)
+        detail = f"sealed as {description.verdict} with {len(records)} records and failed attempts"
+        return Recovered(self.capture, detail, bytes_aside)
+
+    def _clear(self) -> None:
+        """Remove what no step promises: half-made files under temporary names."""
+        for folder in (layout.evidence(self.capture), layout.claims(self.capture)):
+            for path in self._names(folder):
+                if path.name.startswith(".") and path.name.endswith(".tmp"):
+                    durable.remove(self._path(path))
+
+    def _forget(self) -> Recovered:
+        """Remove the folders of a capture that crashed before its opening was sealed, so before the first packet."""
+        for folder in (layout.evidence(self.capture), layout.claims(self.capture)):
+            durable.remove_folder(self._path(folder))
+        return Recovered(self.capture, _NOTHING)
+
+    def _opening(self, sealed: bytes) -> manifest.Opening:
+        where = layout.opening(self.capture)
+        opened = dsse.open(sealed, [self.held.operator.public], manifest.PAYLOAD_TYPE, where)
+        return manifest.decode_opening(opened.payload, where)
+
+    def _is_closed(self) -> bool:
+        leaves = (Leaf.decode(entry) for entry in Journal(self.archive.root, self.archive.origin).entries())
+        return any(leaf.id == self.capture and leaf.type in {LeafType.CAPTURE, LeafType.ABANDONED} for leaf in leaves)
+
+    def _place(self, sealed: bytes) -> manifest.LogPlace:
+        """Return where the opening lies in the log; it is logged now where the crash came before."""
+        digest = Digest.of_bytes(sealed)
+        index = self._log(LeafType.OPEN, digest)
+        origin = self.archive.origin
+        checkpoint = sealing.digest_of(self._path(layout.checkpoint_at(origin, index + 1)))
+        return manifest.LogPlace(origin, index, index + 1, digest, checkpoint)
+
+    def _log(self, kind: LeafType, digest: Digest) -> int:
+        leaf = Leaf(kind, self.capture, digest)
+        index = Journal(self.archive.root, self.archive.origin).find(leaf.encode())
+        return sealing.append(self.archive, self.held, leaf).index if index is None else index
+
+    def _manifest(self) -> tuple[manifest.Description, list[Record]]:
+        path = self._path(layout.manifest(self.capture))
+        first, *rest = path.read_bytes().removesuffix(b"\n").split(b"\n")
+        records = [manifest.decode_record(line, f"{path} line {n}") for n, line in enumerate(rest, 2)]
+        return manifest.decode_description(first, path), records
+
+    def _drafted(self, opening: manifest.Opening) -> tuple[manifest.Description, list[Record]]:
+        """Return the lines whose records are whole, everything behind them set aside and the files finished."""
+        draft = self._open(layout.manifest(self.capture))
+        records: list[Record] = []
+        kept = 0
+        for line in _lines(draft):
+            record = self._whole(line, len(records) + 1)
+            if record is None:
+                break
+            records.append(record)
+            kept += len(line) + 1
+        if draft.exists():
+            durable.set_aside(draft, kept, self._path(layout.torn(layout.manifest(self.capture), kept)))
+        self._finish_files(records)
+        answered = {record.url for record in records if record.outcome is not None}
+        recorded = {
+            record.url for record in records if record.kind is Kind.RESPONSE and record.role is not Role.REDIRECT
+        }
+        description = manifest.Description(
+            salt=token_bytes(16),
+            capture=self.capture,
+            seed=opening.seed,
+            engine=str(opening.rules.get("engine", "static")),
+            verdict=State.INTERRUPTED,
+            asked=len(answered),
+            recorded=len(recorded),
+        )
+        return description, records
+
+    def _whole(self, line: bytes, number: int) -> Record | None:
+        """Return the record that *line* drafts where it is the next one and lies whole in its file."""
+        try:
+            record = manifest.decode_record(line, "draft")
+            path = self._warc(record.position.file)
+            if record.n != number or path is None:
+                return None
+            with durable.opened(path) as stream:
+                place = record.position
+                found = reader.record_at(stream, place.offset, place.length, file=place.file)
+        except (FormatError, IntegrityError):
+            return None
+        whole = found.record == record.record and found.position.member == record.position.member
+        return record if whole else None
+
+    def _warc(self, name: str) -> Path | None:
+        """Return where the WARC file *name* lies, finished or not; None where it is no file of this capture."""
+        final = layout.evidence(self.capture) / PurePosixPath(name).name
+        return next((path for path in (self._path(final), self._open(final)) if path.is_file()), None)
+
+    def _finish_files(self, records: list[Record]) -> None:
+        ends: dict[str, int] = {}
+        for record in records:
+            ends[record.position.file] = record.position.offset + record.position.length
+        for path in self._names(layout.evidence(self.capture)):
+            final = path.with_name(path.name.removesuffix(layout.OPEN_SUFFIX))
+            if not final.name.endswith(".warc.gz"):
+                continue
+            end = ends.get(final.name, 0)
+            durable.set_aside(self._path(path), end, self._path(layout.torn(final, end)))
+            if not end:
+                durable.remove(self._path(path))
+            elif final != path:
+                durable.finish(self._path(path), self._path(final))
+
+    def _tails(self) -> list[PurePosixPath]:
+        folders = (layout.evidence(self.capture), layout.claims(self.capture))
+        return [path for folder in folders for path in self._names(folder) if layout.is_torn(path, self.capture)]
+
+    def _context(self, opening: manifest.Opening) -> bytes:
+        path = self._path(layout.context(self.capture))
+        if path.exists():
+            return path.read_bytes()
+        operator = self.archive.settings.archive.operator
+        around = context.Circumstances(self.capture, operator, opening.opened, self.now, None, "")
+        return context.encode(around, opening.rules)
+
+    def _names(self, folder: PurePosixPath) -> list[PurePosixPath]:
+        path = self._path(folder)
+        return sorted(folder / each.name for each in path.iterdir()) if path.is_dir() else []
+
+    def _path(self, relative: PurePosixPath) -> Path:
+        return self.archive.path(relative)
+
+    def _open(self, relative: PurePosixPath) -> Path:
+        return self.archive.path(f"{relative}{layout.OPEN_SUFFIX}")
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Give the whole lines of *path*, without their LF, up to the first that is cut."""
+    if not path.exists():
+        return
+    with durable.opened(path) as stream:
+        rest = b""
+        while chunk := stream.read(1 << 20):
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from lines
