@@ -1,0 +1,80 @@
+"""Verification of an archive from what lies in archive/ and manifests/ and from the verifier's own trust alone.
+
+Needs no network, no index and no settings, writes nothing, and never stops at the first failure. What is checked is
+the closed table :class:`muniment.model.Check`; each check is a finding that passes, fails, is unverifiable (no trust
+decides it) or absent (noted, decides nothing).
+"""
+
+from pathlib import Path, PurePosixPath
+
+from muniment import layout
+from muniment.errors import FormatError, JobError
+from muniment.model import Verification
+from muniment.verify.captures import check_capture, is_alive
+from muniment.verify.checks import Depth, Findings, Outside, Scope
+from muniment.verify.conclusion import concluded
+from muniment.verify.files import extra_files, listed
+from muniment.verify.keys import check_public_keys, note_separation
+from muniment.verify.logs import read_logs
+from muniment.verify.trust import Trust
+
+__all__ = ["Depth", "Outside", "Trust", "verify"]
+
+_NOBODY_ASKED = Outside()
+
+
+def verify(
+    root: Path,
+    trust: Trust,
+    *,
+    only: str | None = None,
+    depth: Depth = Depth.RECORDS,
+    outside: Outside = _NOBODY_ASKED,
+) -> Verification:
+    """Return what is found about the archive at *root*, or about the one capture *only* of it and its log.
+
+    Passes only when something was there to verify and every required check was made and passed. Raises JobError where
+    *root* is no folder or *only* is no capture of it.
+
+    Not promised: that the archive stays as it is while it is read. Each file is opened once, and what is digested is
+    what is parsed; a file that is swapped meanwhile is judged by the octets that were read.
+    """
+    if not root.is_dir():
+        raise JobError(f"{root}: there is no such folder; name an archive's folder")
+    scope = Scope(root, trust, outside, depth, Findings())
+    there = listed(scope)
+    # Asked before and after: files of a capture that begins or ends meanwhile belong to it all the same.
+    alive = {id_ for id_ in _captures(there) if is_alive(scope, id_)}
+    logs = read_logs(scope, there)
+    paths = frozenset(path for path, is_empty in there if not is_empty)
+    captures = _captures(there) | {id_ for id_ in logs.places if _is_capture(id_)}
+    if only is not None and only not in captures:
+        raise JobError(f"{only}: there is no capture of that name in {root}; `muniment list` shows them")
+    for capture in sorted(captures if only is None else {only}):
+        check_capture(scope, capture, logs, paths)
+    check_public_keys(scope, there)
+    if only is None:
+        alive |= {id_ for id_ in captures if is_alive(scope, id_)}
+        spared = {str(folder) for id_ in alive for folder in (layout.claims(id_), layout.evidence(id_))}
+        extra_files(scope, there, frozenset(spared), frozenset(logs.places))
+    note_separation(scope, logs)
+    return concluded(scope, len(captures), logs, only)
+
+
+def _captures(there: tuple[tuple[str, bool], ...]) -> set[str]:
+    """Return the captures that have a folder in its proper place, whatever lies in it."""
+    found = set()
+    for path, is_empty in there:
+        pure = PurePosixPath(path)
+        for folder in (pure, *pure.parents) if is_empty else pure.parents:
+            if _is_capture(folder.name) and folder in {layout.evidence(folder.name), layout.claims(folder.name)}:
+                found.add(folder.name)
+    return found
+
+
+def _is_capture(name: str) -> bool:
+    try:
+        layout.opened_at(name)
+    except FormatError:
+        return False
+    return True

@@ -1,0 +1,117 @@
+"""What follows from findings, and what does not: the overall verdict and the sentences of every report."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from muniment.model import Check, Finding, Verdict, Verification
+from muniment.verify.checks import Depth, Scope
+from muniment.verify.logs import Logs
+
+__all__ = ["concluded"]
+
+_FOUNDATIONS: Final = frozenset(
+    {
+        Check.STATEMENT_SIGNATURE,
+        Check.OPENING_SIGNATURE,
+        Check.STATEMENT,
+        Check.CHECKPOINT,
+        Check.LOG_TREE,
+        Check.LOG_ENTRY_OPENING,
+        Check.LOG_ENTRY_CAPTURE,
+        Check.ROLLBACK,
+    }
+)
+"""Where one of these fails it is not known what was sealed, and a digest that agrees says little."""
+
+
+def concluded(scope: Scope, captures: int, logs: Logs, only: str | None) -> Verification:
+    """Return the whole verification: fail before unverifiable before pass; nothing to verify is no pass."""
+    findings = scope.findings
+    if not captures and not logs.sizes and not findings.made_any(Verdict.FAIL):
+        detail = "Nothing to verify: there is no capture and no log entry here. Is this the right folder?"
+        findings.note(Check.FILE, "archive, manifests", Verdict.UNVERIFIABLE, detail)
+    verdict = _verdict(findings.made)
+    counts = findings.counts | {"logs": len(logs.sizes), "files": len(findings.accounted)}
+    return Verification(
+        verdict=verdict,
+        trust=scope.trust.whose,
+        findings=tuple(findings.made),
+        counts=counts,
+        not_checked=tuple(_not_checked(scope, only)),
+        proves=tuple(_proves(scope, verdict, logs)),
+        does_not_prove=tuple(_does_not_prove(findings.made)),
+    )
+
+
+def _verdict(made: list[Finding]) -> Verdict:
+    verdicts = {finding.verdict for finding in made}
+    for verdict in (Verdict.FAIL, Verdict.UNVERIFIABLE):
+        if verdict in verdicts:
+            return verdict
+    return Verdict.PASS
+
+
+def _not_checked(scope: Scope, only: str | None) -> Iterator[str]:
+    if scope.depth is Depth.RECORDS:
+        yield (
+            "Payload digests: every stored record was digested; what its body decodes to was not (ask for it with "
+            "--payloads)."
+        )
+    if only is not None:
+        yield "Other captures of this archive, and files that nothing accounts for."
+    yield "The index and the settings of the archive: they are no evidence, and verification never opens them."
+    yield "Time-stamp tokens and witnesses: none are part of this archive."
+
+
+def _proves(scope: Scope, verdict: Verdict, logs: Logs) -> Iterator[str]:
+    failed = {finding.check for finding in scope.findings.made if finding.verdict is Verdict.FAIL}
+    if failed:
+        yield "That something was changed, lost or added since it was sealed, or never was what it claims to be."
+        if not failed & _FOUNDATIONS:
+            yield "The files whose digests passed are, byte for byte, those that were sealed."
+        return
+    if verdict is Verdict.UNVERIFIABLE:
+        if scope.findings.counts["captures"]:
+            yield (
+                "Nothing that could be checked contradicts anything else. Whose it is, or whether it is whole, is not "
+                "shown: see what could not be checked."
+            )
+        return
+    names = sorted(scope.findings.signers)
+    yield (
+        "Every byte of the WARC files, manifests and contexts is the byte that was sealed by a key of "
+        f"{', '.join(repr(name) for name in names)}, whom you trust."
+    )
+    for origin, size in sorted(logs.sizes.items()):
+        yield (
+            f"The log {origin} is whole at {size:,} entries: none was taken out, put in or reordered since its key "
+            f"signed that number with the root {logs.roots[origin]}, and each capture that it names is here."
+        )
+    if any(each.check is Check.ROLLBACK and each.verdict is Verdict.PASS for each in scope.findings.made):
+        yield "The log continues what this machine has seen of it: no older copy was put back."
+
+
+def _does_not_prove(made: list[Finding]) -> Iterator[str]:
+    yield (
+        "That the web servers sent this content: TLS leaves no proof of content that others could check. Sealing "
+        "shows what the archive held since it sealed."
+    )
+    yield (
+        "That no other version was kept elsewhere, or made and not kept. The remedy is a second capture by somebody "
+        "independent."
+    )
+    yield (
+        "When anything was captured, sealed or published: the times are the archive's own clock, and no time-stamping "
+        "authority confirms them."
+    )
+    yield "That what the page says is true, or that whoever it names wrote it."
+    noted = {finding.check for finding in made if finding.verdict is Verdict.ABSENT}
+    if Check.ANCHORED in noted:
+        yield (
+            "That the log was not made anew as a whole by whoever holds its keys: nobody outside this machine has "
+            "seen it."
+        )
+    if Check.TLS_PEERS in noted:
+        yield "Who answered for the servers that could not be verified (TLS); they are listed."
+    if Check.CAPTURE_VERDICT in noted:
+        yield "Anything about resources that were not got; the captures with gaps are listed."

@@ -1,0 +1,221 @@
+"""Logs: derived again from their leaves, held against what was seen of them before, and what they say of captures."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Final
+
+from muniment import layout
+from muniment.errors import FormatError, IntegrityError, LogForked, MunimentError, StoreError, TrustError
+from muniment.log import note, tree
+from muniment.log.audit import Audited, audit
+from muniment.log.journal import ENTRIES, WIDTH, Journal, covering
+from muniment.log.leaf import Leaf, LeafType, unbundle
+from muniment.model import Check, Finding, Verdict
+from muniment.verify.checks import Scope, judged
+from muniment.verify.files import content, refuse_links
+
+__all__ = ["Logs", "Place", "read_logs"]
+
+_KNOWN: Final = frozenset({LeafType.OPEN, LeafType.CAPTURE, LeafType.ABANDONED})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A leaf and where it lies."""
+
+    origin: str
+    index: int
+    leaf: Leaf
+
+
+@dataclass(slots=True)
+class Logs:
+    """What the logs say: the places of each capture's leaves, sizes and roots, and the origins with damaged leaves."""
+
+    places: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
+    sizes: dict[str, int] = field(default_factory=dict)
+    roots: dict[str, str] = field(default_factory=dict)
+    damaged: set[str] = field(default_factory=set)
+
+    def of(self, capture: str, kind: LeafType) -> tuple[Place, ...]:
+        """Return where the leaves of *kind* about *capture* lie."""
+        return tuple(place for place in self.places.get(capture, ()) if place.leaf.type is kind)
+
+
+def read_logs(scope: Scope, there: tuple[tuple[str, bool], ...]) -> Logs:
+    """Audit every log of the archive, keep what is found, and return what the logs say."""
+    found = Logs()
+    origins = set(scope.outside.origins)
+    below = layout.logs().parts
+    for path, is_empty in there:
+        parts = PurePosixPath(path).parts
+        if parts[: len(below)] == below and len(parts) >= len(below) + 2 - is_empty:
+            origin = parts[len(below)] if len(parts) > len(below) else ""
+            if _is_origin(origin):
+                scope.findings.accounted.add(path)
+                origins.add(origin)
+    for origin in sorted(origins):
+        _read_log(scope, origin, found)
+    return found
+
+
+def _is_origin(name: str) -> bool:
+    try:
+        layout.log(name)
+    except FormatError:
+        return False
+    return True
+
+
+def _read_log(scope: Scope, origin: str, found: Logs) -> None:
+    folder = str(layout.log(origin))
+    try:
+        refuse_links(scope.root, f"{folder}/checkpoint")
+    except StoreError as link:
+        scope.findings.add(judged(Check.LOG_FILES, folder, link))
+        _compare_remembered(scope, origin, [], damaged=False)
+        return
+    results = tuple(audit(scope.root, origin, scope.trust.logs))
+    for finding in _about(folder, results):
+        scope.findings.add(finding)
+    failed = {each.subject for each in results if each.error and not isinstance(each.error, TrustError)}
+    _check_newest(scope, origin)
+    _note_pending(scope, origin)
+    leaves = _leaves(scope, origin, found, failed)
+    _compare_remembered(scope, origin, leaves, damaged=origin in found.damaged)
+    if not leaves:
+        return
+    for index, leaf in enumerate(leaves):
+        _place(scope, origin, index, leaf, found)
+    detail = "Nobody outside this machine has seen this log: whoever holds its key and this archive could have made "
+    detail += "all of it anew. Hand a checkpoint to somebody who keeps it."
+    scope.findings.note(Check.ANCHORED, folder, Verdict.ABSENT, detail)
+
+
+def _check_newest(scope: Scope, origin: str) -> None:
+    # The audit knows only sizes of which a checkpoint is there. That the newest one was lost, only its copy can tell.
+    path = str(layout.checkpoint(origin))
+    try:
+        claimed = note.unverified_checkpoint(content(scope, path), path)
+    except MunimentError:  # named by the audit already, or not written yet
+        return
+    if claimed.origin != origin:
+        error = IntegrityError(path, expected=f"a checkpoint of {origin}", found=f"one of {claimed.origin}")
+        scope.findings.add(judged(Check.CHECKPOINT, path, error))
+    elif claimed.size not in Journal(scope.root, origin).sizes():
+        lost = str(layout.checkpoint_at(origin, claimed.size))
+        error = IntegrityError(lost, expected=f"the checkpoint that {path} is a copy of", found="none: it is missing")
+        scope.findings.add(judged(Check.LOG_FILES, lost, error))
+
+
+def _note_pending(scope: Scope, origin: str) -> None:
+    with suppress(MunimentError):  # what is damaged is named by the audit
+        if pending := Journal(scope.root, origin).pending():
+            scope.findings.note(Check.LOG_FILES, str(layout.log(origin)), Verdict.ABSENT, f"Noted: {pending.detail}.")
+
+
+def _about(folder: str, results: tuple[Audited, ...]) -> Iterator[Finding]:
+    passed: dict[Check, int] = defaultdict(int)
+    unknown: list[Audited] = []
+    for each in results:
+        if each.error is None:
+            passed[_check(folder, each)] += 1
+        elif isinstance(each.error, TrustError):
+            unknown.append(each)
+        else:
+            yield judged(_check(folder, each), each.subject, each.error)
+    if unknown:
+        last = unknown[-1]
+        further = f"; so are {len(unknown) - 1:,} other checkpoints" if len(unknown) > 1 else ""
+        yield judged(Check.CHECKPOINT, last.subject, TrustError(last.detail + further))
+    words = {
+        Check.CHECKPOINT: "{} checkpoints are signed by the log and are the roots over its leaves",
+        Check.LOG_TREE: "{} tiles and entry bundles are what the leaves give",
+        Check.LOG_FILES: "{} further files are accounted for",
+    }
+    for check, number in passed.items():
+        yield Finding(check, folder, Verdict.PASS, words[check].format(f"{number:,}"))
+    if results and not any(type(each.error) is IntegrityError for each in results):
+        yield Finding(Check.LOG_FILES, folder, Verdict.PASS, f"each of {len(results):,} files belongs to the log")
+
+
+def _check(folder: str, audited: Audited) -> Check:
+    # The audit raises a plain IntegrityError for a file that is missing or extra, and for nothing else.
+    if type(audited.error) is IntegrityError:
+        return Check.LOG_FILES
+    below = audited.subject.removeprefix(f"{folder}/")
+    if below.startswith("checkpoint"):
+        return Check.CHECKPOINT
+    return Check.LOG_TREE if below.startswith("tile/") else Check.LOG_FILES
+
+
+def _leaves(scope: Scope, origin: str, found: Logs, failed: set[str]) -> list[bytes]:
+    """Return the leaves as the entry bundles have them; those behind a bundle that cannot be read are left out."""
+    journal = Journal(scope.root, origin)
+    folder = layout.log(origin)
+    size = max(journal.sizes(), default=0)
+    leaves: list[bytes] = []
+    try:
+        while len(leaves) < size:
+            path = covering(ENTRIES, len(leaves), size)
+            wanted = min(WIDTH, size - len(leaves))
+            bundle = unbundle(journal.read(path), folder / path)
+            if str(folder / path) in failed or len(bundle) != wanted:
+                found.damaged.add(origin)
+            leaves += bundle
+            if len(bundle) != wanted:
+                break
+    except (FormatError, StoreError):  # named by the audit already
+        found.damaged.add(origin)
+    if leaves:
+        found.sizes[origin] = len(leaves)
+        found.roots[origin] = tree.root(map(tree.leaf_hash, leaves)).hex()
+    return leaves
+
+
+def _place(scope: Scope, origin: str, index: int, octets: bytes, found: Logs) -> None:
+    subject = f"{layout.log(origin)} leaf {index}"
+    try:
+        leaf = Leaf.decode(octets, subject)
+    except FormatError as failure:
+        found.damaged.add(origin)
+        scope.findings.add(judged(Check.LOG_TREE, subject, failure))
+        return
+    found.places[leaf.id].append(Place(origin, index, leaf))
+    if leaf.type not in _KNOWN:
+        detail = f"The leaf is about {leaf.type.value} {leaf.id}, which this version does not know how to verify."
+        scope.findings.note(Check.LOG_TREE, subject, Verdict.UNVERIFIABLE, detail)
+
+
+def _compare_remembered(scope: Scope, origin: str, leaves: list[bytes], *, damaged: bool) -> None:
+    folder = str(layout.log(origin))
+    remembered = scope.outside.remembered(origin)
+    if remembered is None:
+        detail = "This machine has not seen this log before, so an older copy could not be told from the newest one."
+        if leaves:
+            scope.findings.note(Check.ROLLBACK, folder, Verdict.ABSENT, detail)
+        return
+    try:
+        passes = _extends(scope, origin, leaves, remembered, damaged=damaged)
+    except MunimentError as failure:
+        scope.findings.add(judged(Check.ROLLBACK, folder, failure))
+    else:
+        scope.findings.note(Check.ROLLBACK, folder, Verdict.PASS, passes)
+
+
+def _extends(scope: Scope, origin: str, leaves: list[bytes], remembered: bytes, *, damaged: bool) -> str:
+    where = str(layout.log(origin))
+    seen = note.open_checkpoint(remembered, scope.trust.logs, where)
+    if seen.origin != origin:
+        raise FormatError(where, expected=f"a remembered checkpoint of {origin}", found=f"one of {seen.origin}")
+    if len(leaves) < seen.size and not damaged:
+        raise LogForked(where, expected=f"at least {seen.size} leaves", found=f"{len(leaves)}")
+    if damaged:
+        raise TrustError(f"{where}: leaves are damaged, so the log could not be compared with what was seen of it")
+    root = tree.root(tree.leaf_hash(leaf) for leaf in leaves[: seen.size])
+    if root != seen.root:
+        raise LogForked(where, expected=f"the root {seen.root.hex()} at {seen.size} leaves", found=root.hex())
+    return f"{len(leaves):,} leaves extend the {seen.size:,} that this machine has seen"

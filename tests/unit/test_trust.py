@@ -1,0 +1,158 @@
+"""Whom a verifier believes: read strictly, shown compactly, added to without harm."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from muniment import settings
+from muniment.errors import JobError, TrustError
+from muniment.log.note import VerifierKey
+from muniment.seal import PublicKey, SigningKey, dsse
+from muniment.verify import trust
+from muniment.verify.trust import Operator, Trust
+
+OPERATOR = SigningKey.of_seed(b"o" * 32)
+LOG = SigningKey.of_seed(b"l" * 32)
+VKEY = str(VerifierKey("case.abc", LOG.public))
+LINES = trust.lines("case.abc", VKEY, 'Desk "1"\n', OPERATOR.public)
+WHERE = Path("trust.toml")
+
+
+def _file(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "trust.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_lines_to_hand_over_read_back_as_the_same_trust(tmp_path: Path) -> None:
+    read = trust.read(_file(tmp_path, LINES))
+    assert read.logs == (VerifierKey("case.abc", LOG.public),)
+    assert read.operators == (Operator('Desk "1"\n', OPERATOR.public),)
+    assert read.whose == str(tmp_path / "trust.toml")
+
+
+def test_the_lines_to_hand_over_fit_on_a_slip_of_paper() -> None:
+    assert len(LINES.splitlines()) == 6
+    assert max(map(len, LINES.splitlines())) < 100
+
+
+def test_a_key_that_is_not_ed25519_is_handed_over_as_pem(tmp_path: Path) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    key = PublicKey.parse_pem(private.public_key().public_bytes(*form).decode())
+    text = trust.lines("case.abc", VKEY, "Desk 2", key)
+    assert trust.read(_file(tmp_path, text)).keys == (key,)
+    assert trust.add(trust.add("", LINES, WHERE), text, WHERE).count("[[log]]") == 1
+
+
+def test_nobody_believes_nobody() -> None:
+    assert Trust.nobody().keys == ()
+    assert Trust.nobody().logs == ()
+    opened = dsse.open(dsse.seal(b"{}", "text/x", [OPERATOR]), [OPERATOR.public], "text/x")
+    with pytest.raises(TrustError, match="sealed by no operator whom"):
+        Trust.nobody().vouch(opened, datetime.now(UTC), "it")
+
+
+@pytest.mark.parametrize(
+    ("line", "at", "believed"),
+    [
+        ("from = 2024-01-01T00:00:00Z", "2024-01-01T00:00:00+00:00", True),
+        ("from = 2024-01-01T00:00:00Z", "2023-12-31T23:59:59+00:00", False),
+        ("until = 2024-01-01T00:00:00+02:00", "2023-12-31T21:59:59+00:00", True),
+        ("until = 2024-01-01T00:00:00+02:00", "2023-12-31T22:00:00+00:00", False),
+        ("revoked = 2024-01-01T00:00:00Z", "2023-12-31T23:59:59+00:00", True),
+        ("revoked = 2024-01-01T00:00:00Z", "2024-01-01T00:00:00+00:00", False),
+    ],
+)
+def test_a_key_is_believed_within_its_time_only(tmp_path: Path, line: str, at: str, *, believed: bool) -> None:
+    read = trust.read(_file(tmp_path, LINES + line + "\n"))
+    opened = dsse.open(dsse.seal(b"{}", "text/x", [OPERATOR]), read.keys, "text/x")
+    if believed:
+        assert read.vouch(opened, datetime.fromisoformat(at), "it") is read.operators[0]
+    else:
+        with pytest.raises(TrustError, match=r"it: sealed by .*Desk .* at 202[34]-.*, but trust.toml"):
+            read.vouch(opened, datetime.fromisoformat(at), "it")
+
+
+def test_times_are_told_in_utc_whatever_zone_they_are_written_in() -> None:
+    late = Operator("a", OPERATOR.public, until=datetime.fromisoformat("2024-01-01T00:00:00+02:00"))
+    with pytest.raises(TrustError, match="only until 2023-12-31T22:00:00Z"):
+        late.vouch(datetime(2024, 6, 1, tzinfo=UTC), "it")
+
+
+def test_one_good_signer_is_enough_where_another_is_out_of_time() -> None:
+    other = SigningKey.of_seed(b"2" * 32)
+    late = Operator("late", OPERATOR.public, since=datetime(2030, 1, 1, tzinfo=UTC))
+    held = replace(Trust.nobody(), operators=(late, Operator("good", other.public)))
+    opened = dsse.open(dsse.seal(b"{}", "text/x", [OPERATOR, other]), held.keys, "text/x")
+    assert held.vouch(opened, datetime(2024, 1, 1, tzinfo=UTC), "it").name == "good"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[[log]]\norigin = 'a'\nvkye = 'x'\n", r"line 3: unknown key 'vkye'; did you mean 'vkey'\?"),
+        ("[[operator]]\nname = 'a'\n", "key"),
+        ("[[operator]\n", "is not TOML"),
+        (LINES + "until = 2024-01-01T00:00:00\n", "timezone"),
+        (LINES + "until = 'soon'\n", "datetime"),
+        (LINES.replace('origin = "case.abc"', 'origin = "case.abd"'), "is not the name that its vkey begins with"),
+        (LINES.replace("+", "-"), r"expected <name>\+<8 hex digits>"),
+        (LINES.replace("Desk", "Desk", 1) + LINES.split("[[operator]]")[1].join(["[[operator]]", ""]), "one key"),
+        ("[[operator]]\nname = ' '\nkey = '" + VKEY + "'\n", "needs a name"),
+        ("[[operator]]\nname = 'a'\nkey = '-----BEGIN PUBLIC KEY-----'\n", "BEGIN PUBLIC KEY"),
+        ("witnesses_needed = 1\n", "witnesses_needed = 1, but 0 are named"),
+        ("max_stamp_delay = 'soon'\n", "is not a duration"),
+        ("[[tsa]]\nname = 'a'\nroot = 'none.pem'\n", "neither a PEM certificate nor a file"),
+        ("[[witness]]\nname = 'w'\nvkey = 'w'\n", "witness 'w'"),
+    ],
+)
+def test_a_mistake_in_trust_is_one_clear_sentence(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(JobError, match=says) as mistake:
+        trust.read(_file(tmp_path, text))
+    assert "trust.toml" in str(mistake.value) or "duration" in says
+    assert "\n" not in str(mistake.value)
+
+
+def test_a_trust_file_that_is_missing_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=r"name a trust\.toml by --trust"):
+        trust.read(tmp_path / "trust.toml")
+
+
+def test_lines_are_added_once_and_what_stands_there_stays(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "trust.toml"
+    trust.remember(path, LINES)
+    first = path.read_text()
+    assert first.startswith(trust.EMPTY)
+    path.write_text(first + "# mine, without a line end")
+    other = trust.lines("other.abc", str(VerifierKey("other.abc", LOG.public)), "Desk 3", OPERATOR.public)
+    trust.remember(path, LINES)
+    assert path.read_text() == first + "# mine, without a line end"
+    trust.remember(path, other)
+    text = path.read_text()
+    assert text.startswith(first + "# mine, without a line end\n")
+    # The same operator's key stands there already: only the other log is new.
+    assert (text.count("[[log]]"), text.count("[[operator]]")) == (2, 1)
+    assert len(trust.read(path).logs) == 2
+
+
+def test_another_key_for_a_known_log_is_never_added_silently() -> None:
+    other = str(VerifierKey("case.abc", SigningKey.of_seed(b"x" * 32).public))
+    with pytest.raises(JobError, match=r"believes another key for the log 'case\.abc' already"):
+        trust.add(LINES, trust.lines("case.abc", other, "Desk 1", OPERATOR.public), WHERE)
+
+
+def test_the_file_that_is_begun_empty_is_a_trust_in_nobody() -> None:
+    read = trust.parse(trust.EMPTY.encode(), WHERE)
+    assert (read.logs, read.operators, read.witnesses_needed) == ((), (), 0)
+
+
+def test_all_tables_are_read(tmp_path: Path) -> None:
+    witness = str(VerifierKey("w.example", LOG.public))
+    first = "witnesses_needed = 1\nmax_stamp_delay = '2h'\n"
+    read = trust.read(_file(tmp_path, f"{first}{LINES}[[witness]]\nname = 'w'\nvkey = {settings.text(witness)}\n"))
+    assert (read.witnesses_needed, read.max_stamp_delay, len(read.witnesses)) == (1, 7200, 1)
