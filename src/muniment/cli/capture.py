@@ -1,0 +1,181 @@
+"""``muniment capture``: one URL with everything it rests on, sealed and logged."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muniment.cli import Room, echo_json, json_option, passphrase_options, tell
+
+if TYPE_CHECKING:
+    from muniment.capture.archive import Archive
+    from muniment.model import Exchange, Role, Rules
+
+__all__ = ["capture"]
+
+_LIMITS = (
+    ("max-time", "15m", "stop after this long"),
+    ("max-bytes", "5GiB", "stop after this much was received"),
+    ("max-resources", "2000", "fetch no more URLs than this"),
+    ("max-resource-bytes", "2GiB", "cut a resource at this size"),
+    ("max-resource-time", "5m", "cut a resource after this long"),
+    ("idle-timeout", "30s", "give up on a silent server after this long"),
+    ("max-redirects", "10", "follow no more redirects than this"),
+    ("per-host", "4", "open no more connections to one host than this"),
+    ("delay", "0.2s", "wait this long between two requests to one host"),
+)
+
+
+def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for name, default, words in reversed(_LIMITS):
+        kind = int if default.isdigit() else str
+        command = click.option(f"--{name}", type=kind, help=f"{words[0].upper()}{words[1:]} [default: {default}].")(command)
+    return command
+
+
+@click.command()
+@click.argument("url")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "static"]),
+    default="auto",
+    show_default=True,
+    help="static fetches what the page and its styles name and runs no script; auto takes the best engine there is.",
+)
+@click.option("--cited", type=click.IntRange(0, 5), help="Follow links of the article's body this many hops.")
+@click.option("--allow-net", multiple=True, metavar="CIDR", help="Open a private address range; recorded.")
+@click.option("--resolve", multiple=True, metavar="HOST=ADDRESS[:PORT]", help="Answer a name without DNS; recorded.")
+@click.option("--no-dns", is_flag=True, help="Refuse every name outside --resolve, without sending anything.")
+@click.option("--tls", type=click.Choice(["record", "strict"]), help="What becomes of an unverified server.")
+@click.option("--ca-file", multiple=True, type=click.Path(path_type=Path), help="Trust these authorities too.")
+@click.option("--user-agent", help="How muniment names itself to servers.")
+@_limit_options
+@passphrase_options
+@click.option("--quiet", "-q", is_flag=True, help="Print no progress.")
+@json_option
+@click.pass_obj
+def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: Any) -> int:
+    """Capture URL with everything it rests on: images, styles, media, embedded pages, and with --cited its sources."""
+    from muniment.capture import commit
+    from muniment.capture.recovery import left_open
+    from muniment.cli import read_passphrase
+    from muniment.cli.recover import recovered
+    from muniment.seal.keys import KeyRole, needs_passphrase
+
+    seed = _seed(url)
+    archive = room.archive
+    rules = _rules(archive, options)
+    held = commit.signers(
+        archive,
+        read_passphrase(
+            options["passphrase_file"],
+            options["passphrase_fd"],
+            needed=needs_passphrase(archive.keys, KeyRole.OPERATOR),
+            what="The passphrase of the archive's keys",
+        ),
+    )
+    for each in recovered(archive, held, left_open(archive)):
+        tell(f"Recovered {each.capture}, which was cut short before: {each.detail}.")
+    if not quiet and options["engine"] == "auto":
+        tell("Engine: static. It runs no script; what a page loads by script is not asked for.")
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, _Interruption(stop))
+    signal.signal(signal.SIGTERM, _Interruption(stop))
+    desk = commit.Desk(archive, held, rules, commit.Clock())
+    done = commit.capture(seed, desk, stop=stop, said=_quiet if quiet else _progress)
+    return _account(archive, done.id, as_json=as_json)
+
+
+class _Interruption:
+    """What Ctrl-C does: once, seal what there is as interrupted; twice, stop at once and leave the capture open."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+
+    def __call__(self, *_: object) -> None:
+        import os
+
+        if self._stop.is_set():
+            os.write(2, b"\nStopped at once. The capture stays open and unsealed; `muniment verify` names it.\n")
+            os._exit(130)
+        self._stop.set()
+        os.write(2, b"\nInterrupted: finishing what is on its way, then sealing it. Press Ctrl-C again to stop now.\n")
+
+
+def _seed(url: str) -> Any:
+    from muniment.errors import FormatError, JobError
+    from muniment.message.url import Url
+
+    try:
+        seed = Url.parse(url)
+    except FormatError as wrong:
+        raise JobError(f"This URL cannot be captured: {wrong}. Copy it whole from the browser, with https://") from None
+    if seed.scheme not in {"http", "https"}:
+        raise JobError(f"{url}: only http and https can be captured, not {seed.scheme}")
+    return seed
+
+
+def _rules(archive: "Archive", options: dict[str, Any]) -> "Rules":
+    from muniment.capture.archive import LimitsTable, limits
+    from muniment.errors import JobError
+    from muniment.model import Limits, Rules
+
+    chosen = archive.settings.capture
+    flags = LimitsTable(**{name.replace("-", "_"): options[name.replace("-", "_")] for name, _, _ in _LIMITS})
+    ca_files = [*(chosen.ca_file or ()), *map(str, options["ca_file"])]
+    for each in ca_files:
+        if not Path(each).is_file():
+            raise JobError(f"{each}: there is no such file of certificate authorities (--ca-file, PEM)")
+    return Rules(
+        engine="static",
+        cited=options["cited"] if options["cited"] is not None else chosen.cited or 0,
+        limits=limits(flags, limits(archive.settings.limits, Limits())),
+        allow_net=options["allow_net"],
+        resolve=options["resolve"],
+        dns=not options["no_dns"],
+        tls=options["tls"] or chosen.tls or "record",
+        ca_files=tuple(str(Path(each).absolute()) for each in ca_files),
+        user_agent=options["user_agent"] or chosen.user_agent or "",
+    )
+
+
+def _quiet(_exchange: "Exchange", _role: "Role") -> None:
+    """Say nothing."""
+
+
+def _progress(exchange: "Exchange", role: "Role") -> None:
+    from muniment.report.words import safe
+
+    outcome = str(exchange.status) if exchange.status else exchange.reason.value
+    flag = "" if exchange.connection is None or exchange.connection.tls in {"ok", "none"} else "  TLS not verified"
+    cut = f"  cut ({exchange.truncated})" if exchange.truncated else ""
+    size = f"{exchange.response_size:>12,}" if exchange.response is not None else " " * 12
+    tell(f"{outcome:>8.8} {size} {role:<9} {safe(exchange.url)}{cut}{flag}")
+
+
+def _account(archive: "Archive", capture_id: str, *, as_json: bool) -> int:
+    """Put the capture into the index, then say what it amounts to; the index may fail without harm."""
+    from muniment import catalogue
+    from muniment.errors import MunimentError
+    from muniment.report.words import safe
+
+    claims = catalogue.read(archive.root, capture_id)
+    try:
+        problems = catalogue.add(archive.root, capture_id, claims)
+    except MunimentError as failure:
+        problems = (f"the capture is committed, but not in the index: {failure}; run `muniment index rebuild`",)
+    for problem in problems:
+        tell(f"Index: {safe(problem)}")
+    document = catalogue.account(archive.root, capture_id, claims)
+    if as_json:
+        echo_json(document)
+    else:
+        from muniment.cli.listing import print_account
+
+        print_account(document)
+    sys.stdout.flush()
+    return int(document["exit"])

@@ -1,0 +1,60 @@
+"""``muniment init``: a new archive, its keys outside of it, and the trust that daily use needs."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from muniment.cli import Room, json_option, passphrase_options
+
+__all__ = ["init"]
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--name", help="What the archive is called; otherwise its folder's name.")
+@click.option("--operator", required=True, help="On whose responsibility captures are made; a pseudonym will do.")
+@click.option("--encrypt-keys", is_flag=True, help="Ask for a passphrase and encrypt the private keys under it.")
+@passphrase_options
+@json_option
+@click.pass_obj
+def init(room: Room, /, folder: Path, *, name: str | None, operator: str, as_json: bool, **options: Any) -> None:
+    """Make FOLDER an archive: its settings, its log, and two keys that are kept outside of it."""
+    from muniment.capture.archive import begin_with_keys
+    from muniment.cli import echo_json, read_passphrase, tell
+    from muniment.report.words import safe
+    from muniment.verify import trust
+
+    passphrase = read_passphrase(
+        options["passphrase_file"],
+        options["passphrase_fd"],
+        needed=options["encrypt_keys"],
+        what="A passphrase for the new keys",
+    )
+    root = folder.absolute()
+    made = begin_with_keys(root, name or root.name, operator, room.home, passphrase)
+    lines = trust.lines(made.origin, made.vkey, operator, made.operator_key)
+    trust.remember(room.home / "trust.toml", lines)
+    if as_json:
+        echo_json(
+            {
+                "schema": "muniment.init/1",
+                "archive": str(root),
+                "origin": made.origin,
+                "vkey": made.vkey,
+                "keys": str(made.keys),
+                "trust": lines,
+                "exit": 0,
+            }
+        )
+        return
+    click.echo(f"Archive {safe(name or root.name)!s} is ready in {safe(str(root))}")
+    click.echo(f"Its log is called {made.origin}")
+    click.echo(f"Its two private keys lie in {safe(str(made.keys))}, outside of the archive.")
+    tell(
+        "\nIf the keys are lost, what was sealed stays verifiable, but nothing can be added to this archive any more.\n"
+        "If somebody else gets them, they can seal in your name. So:\n"
+        "    muniment keys backup FILE      keeps an encrypted copy; put it on another disk\n"
+        "    muniment trust show            prints the lines by which others verify; hand them over early\n\n"
+        f"Next: muniment --archive {safe(str(folder))} capture https://…"
+    )

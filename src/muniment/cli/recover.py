@@ -1,0 +1,83 @@
+"""``muniment recover``: finish what a crash left of captures, as far as it can be finished."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from muniment.cli import Room, echo_json, json_option, passphrase_options, read_passphrase, tell
+
+if TYPE_CHECKING:
+    from muniment.capture.archive import Archive
+    from muniment.capture.recovery import Recovered
+    from muniment.capture.sealing import Signers
+
+__all__ = ["recover", "recovered", "tell_unfinished"]
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say which captures a crash left unfinished.")
+@passphrase_options
+@json_option
+@click.pass_obj
+def recover(
+    room: Room, /, *, dry_run: bool, passphrase_file: Path | None, passphrase_fd: int | None, as_json: bool
+) -> int:
+    """Seal what a crash left of captures, as interrupted; set aside what is torn. Fetches nothing, loses nothing."""
+    from muniment.capture.recovery import Recovered, unfinished
+    from muniment.capture.sealing import signers
+    from muniment.report.words import safe
+    from muniment.seal.keys import KeyRole, needs_passphrase
+
+    archive = room.archive
+    waiting = unfinished(archive)
+    if dry_run:
+        done = [Recovered(capture, "was begun and never closed") for capture in waiting]
+    else:
+        needed = bool(waiting) and needs_passphrase(archive.keys, KeyRole.OPERATOR)
+        what = "The passphrase of the archive's keys"
+        passphrase = read_passphrase(passphrase_file, passphrase_fd, needed=needed, what=what)
+        done = recovered(archive, signers(archive, passphrase), waiting) if waiting else []
+    if as_json:
+        echo_json({"schema": "muniment.recover/1", "captures": [asdict(each) for each in done], "exit": 0})
+        return 0
+    for each in done:
+        aside = f"; {each.set_aside:,} octets set aside" if each.set_aside else ""
+        click.echo(f"{each.capture}  {safe(each.detail)}{aside}")
+    if not done:
+        click.echo("Nothing needs recovery.")
+    elif dry_run:
+        tell("Next: muniment recover")
+    else:
+        tell("Next: muniment verify")
+    return 0
+
+
+def recovered(archive: "Archive", held: "Signers", captures: Iterable[str]) -> "list[Recovered]":
+    """Recover *captures* and put what was sealed into the index."""
+    from muniment import catalogue
+    from muniment.capture.recovery import recover as finish
+    from muniment.errors import MunimentError
+    from muniment.report.words import safe
+
+    done = list(finish(archive, held, tuple(captures), datetime.now(UTC)))
+    for each in done:
+        if not archive.statement(each.capture).exists():
+            continue
+        try:
+            catalogue.add(archive.root, each.capture)
+        except MunimentError as failure:
+            tell(f"{each.capture} is not in the index: {safe(str(failure))}\nRun: muniment index rebuild")
+    return done
+
+
+def tell_unfinished(archive: "Archive") -> None:
+    """Say on standard error which captures a crash left; for commands that read and mend nothing."""
+    from muniment.capture.recovery import left_open
+
+    waiting = left_open(archive)
+    if waiting:
+        tell(f"{len(waiting)} capture(s) were cut short: {', '.join(waiting[:5])}. Run: muniment recover")

@@ -1,0 +1,57 @@
+"""``muniment trust``: whom a verifier believes."""
+
+from pathlib import Path
+
+import click
+
+from muniment.cli import Room, echo_json, json_option, tell
+
+__all__ = ["trust"]
+
+
+@click.group()
+def trust() -> None:
+    """Show, hand over and set up the trust by which archives are verified."""
+
+
+@trust.command("show")
+@json_option
+@click.pass_obj
+def show(room: Room, *, as_json: bool) -> None:
+    """Print the lines by which a recipient verifies this archive; hand them over apart from the archive."""
+    from muniment.log.note import VerifierKey
+    from muniment.seal.keys import KeyRole, public
+    from muniment.verify import trust as trusted
+
+    archive = room.archive
+    lines = trusted.lines(
+        archive.origin,
+        str(VerifierKey(archive.origin, public(archive.keys, KeyRole.LOG))),
+        archive.settings.archive.operator,
+        public(archive.keys, KeyRole.OPERATOR),
+    )
+    if as_json:
+        echo_json({"schema": "muniment.trust/1", "trust": lines, "exit": 0})
+        return
+    click.echo(lines, nl=False)
+    tell("\nThe recipient saves these lines as trust.toml and runs: muniment verify FOLDER --trust trust.toml")
+
+
+@trust.command("init")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.pass_obj
+def init(room: Room, file: Path | None) -> None:
+    """Begin an empty trust file (FILE, or your own) and say how lines come into it."""
+    from muniment import durable
+    from muniment.errors import JobError
+    from muniment.report.words import safe
+    from muniment.verify import trust as trusted
+
+    path = (file or room.home / "trust.toml").absolute()
+    if path.exists():
+        raise JobError(f"{path}: is there already and is not overwritten; add lines to it with a text editor")
+    if file is None:
+        durable.private_folder(path.parent)
+    durable.create(path, trusted.EMPTY.encode(), mode=0o644)
+    click.echo(f"{safe(str(path))} is there and trusts nobody yet.")
+    tell("Paste into it the lines that the archive's staff gave you (`muniment trust show` prints them there).")

@@ -1,0 +1,133 @@
+"""``muniment verify``: every byte held against what was sealed, offline, by the verifier's own trust."""
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from muniment.cli import Room, json_option, tell
+
+if TYPE_CHECKING:
+    from muniment.verify import Outside, Trust
+
+__all__ = ["verify"]
+
+
+@click.command()
+@click.argument("path", required=False)
+@click.option(
+    "--trust",
+    "trust_file",
+    type=click.Path(path_type=Path),
+    help="Whom to believe; otherwise your own trust.toml. Nothing inside the archive is believed.",
+)
+@click.option("--payloads", is_flag=True, help="Decode every payload too and check what it decodes to.")
+@click.option("--html", "page", type=click.Path(path_type=Path), help="Write the report as one page into this file.")
+@json_option
+@click.pass_obj
+def verify(  # noqa: PLR0913 - one argument for each option
+    room: Room, /, path: str | None, *, trust_file: Path | None, payloads: bool, page: Path | None, as_json: bool
+) -> int:
+    """Verify the archive at PATH (or the one around this folder), or one capture, by its id or its folder.
+
+    Reads archive/, manifests/ and your trust, nothing else: no network, no index. Exit status 0: every check passed;
+    1: a check failed; 4: nothing failed, but something required could not be decided.
+    """
+    from muniment import __version__, durable
+    from muniment.report import document, terminal
+    from muniment.report import page as pages
+    from muniment.report.words import safe
+    from muniment.verify import Depth
+    from muniment.verify import verify as verified
+
+    root, only = _what(room, path)
+    trust = _trust(room, trust_file)
+    found = verified(
+        root,
+        trust,
+        only=only,
+        depth=Depth.PAYLOADS if payloads else Depth.RECORDS,
+        outside=_outside(room, root),
+    )
+    shown = f"{root}, capture {only}" if only else str(root)
+    if page is not None:
+        written = pages.render(found, pages.Occasion(shown, datetime.now(UTC), __version__))
+        durable.replace(page.absolute(), written.encode())
+        tell(f"The report is in {safe(os.fspath(page))}")
+    if as_json:
+        click.echo(document.render(found), nl=False)
+    elif page is None:
+        colour = terminal.coloured(os.environ, terminal=sys.stdout.isatty())
+        click.echo(terminal.render(found, archive=shown, colour=colour), nl=False, color=colour)
+    return found.exit
+
+
+def _what(room: Room, path: str | None) -> tuple[Path, str | None]:
+    """Return the root that *path* means, and the capture where it means one."""
+    from muniment import layout
+    from muniment.errors import FormatError, JobError
+
+    if path is None:
+        here = Path.cwd()
+        return (here if room.named is None and _is_root(here) else room.root), None
+    given = Path(path)
+    try:
+        layout.opened_at(given.name)
+    except FormatError:
+        if not given.is_dir():
+            raise JobError(f"{path}: there is no such folder, and it is no id of a capture") from None
+        if not _is_root(given.absolute()):
+            raise JobError(f"{path}: is not an archive: it holds neither archive/ nor manifests/") from None
+        return given.absolute(), None
+    if not given.is_dir():
+        return room.root, given.name
+    root = given.absolute().parents[len(layout.claims(given.name).parts) - 1]
+    if given.absolute() not in {root / str(layout.claims(given.name)), root / str(layout.evidence(given.name))}:
+        raise JobError(f"{path}: this folder does not lie where a capture of that name lies; name the archive's folder")
+    return root, given.name
+
+
+def _is_root(path: Path) -> bool:
+    return (path / "archive").is_dir() or (path / "manifests").is_dir()
+
+
+def _trust(room: Room, file: Path | None) -> "Trust":
+    from muniment.verify import Trust
+    from muniment.verify.trust import read
+
+    own = room.home / "trust.toml"
+    if file is None and not own.exists():
+        tell("You trust nobody yet, so no signature can be decided: name a file by --trust.")
+        return Trust.nobody()
+    return read(file or own)
+
+
+def _outside(room: Room, root: Path) -> "Outside":
+    """Return what this machine knows of logs: their newest checkpoints, and which keys it holds itself."""
+    from muniment.capture.archive import opened
+    from muniment.errors import MunimentError
+    from muniment.seal.keys import export
+    from muniment.verify import Outside
+
+    known = room.home / "archives"
+
+    def remembered(origin: str) -> bytes | None:
+        path = known / origin / "checkpoint"
+        return path.read_bytes() if path.is_file() else None
+
+    keyids = set()
+    for folder in known.iterdir() if known.is_dir() else ():
+        try:
+            keyids |= {key.keyid for key in export(folder).values()}
+        except MunimentError:
+            continue  # a damaged key is the business of `muniment keys`, not of verification
+    origins: tuple[str, ...] = ()
+    if (root / "muniment.toml").is_file():
+        try:
+            origins = (opened(root, room.home).origin,)
+        except MunimentError as wrong:
+            tell(f"The archive's settings are not used: {wrong}")
+    return Outside(remembered=remembered, origins=origins, host_keys=frozenset(keyids))
