@@ -254,7 +254,7 @@ def _printed(made: Made, *arguments: str) -> Any:
         ("doctor-1", ["doctor"]),
         ("init-1", ["init", "NEW", "--operator", "Desk 1"]),
         ("keys-1", ["keys", "list"]),
-        ("keys-1", ["keys", "export"]),
+        ("exported-1", ["keys", "export"]),
         ("trust-1", ["trust", "show"]),
         ("checkpoint-1", ["log", "checkpoint"]),
     ],

@@ -33,7 +33,9 @@ _LIMITS = (
 def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for name, default, words in reversed(_LIMITS):
         kind = int if default.isdigit() else str
-        command = click.option(f"--{name}", type=kind, help=f"{words[0].upper()}{words[1:]} [default: {default}].")(command)
+        command = click.option(f"--{name}", type=kind, help=f"{words[0].upper()}{words[1:]} [default: {default}].")(
+            command
+        )
     return command
 
 

@@ -54,7 +54,11 @@ def export(room: Room, *, as_json: bool) -> None:
     found = exported(room.archive.keys)
     if as_json:
         echo_json(
-            {"schema": "muniment.keys/1", "keys": {role.value: key.pem for role, key in found.items()}, "exit": 0}
+            {
+                "schema": "muniment.exported/1",
+                "keys": {role.value: key.pem for role, key in found.items()},
+                "exit": 0,
+            }
         )
         return
     for role, key in found.items():

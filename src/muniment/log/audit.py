@@ -363,17 +363,22 @@ def _root_at(leaves: bytes, size: int) -> bytes:
 
 
 def _listed(folder: Path) -> Iterator[_Path]:
-    for above, folders, names in os.walk(folder, onerror=_refuse_unlisted):
-        # A symbolic link to a folder is no folder of ours: it is named, and not followed.
-        links = [name for name in folders if (Path(above) / name).is_symlink()]
-        for name in (*names, *links):
-            if not _TEMPORARY.fullmatch(name):
-                yield _Path((Path(above) / name).relative_to(folder).as_posix())
-
-
-def _refuse_unlisted(failure: OSError) -> None:
-    if not isinstance(failure, FileNotFoundError):  # an empty log has no folder yet
-        raise StoreError(failure.filename, f"could not list the folder: {failure.strerror}") from failure
+    # Folder by folder and not by recursion: how deep somebody nested folders here is not ours to choose.
+    waiting = [folder]
+    while waiting:
+        above = waiting.pop()
+        try:
+            entries = list(os.scandir(above))
+        except FileNotFoundError:
+            continue  # an empty log has no folder yet
+        except OSError as failure:
+            raise StoreError(above, f"could not list the folder: {failure.strerror}") from failure
+        for entry in entries:
+            # A symbolic link to a folder is no folder of ours: it is named, and not followed.
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(Path(entry.path))
+            elif not _TEMPORARY.fullmatch(entry.name):
+                yield _Path(Path(entry.path).relative_to(folder).as_posix())
 
 
 def _refuse_irregular(path: Path, where: _Path) -> None:
