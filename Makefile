@@ -43,8 +43,12 @@ lint: .venv/installed-tests
 docs: .venv/installed-tests
 	$(BIN)/python docs/reference.py
 
-bench soak:
-	@ls benchmarks/$@*.py >/dev/null 2>&1 || { echo "There is no \`make $@\` yet; see benchmarks/README.md."; exit 2; }
+bench: .venv/installed-tests
+	@for each in benchmarks/[a-z]*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+# The tests of faults, tried much more often than `make test` does: hours, not minutes.
+soak: .venv/installed-tests
+	MUNIMENT_SOAK=1 $(BIN)/python -m pytest tests/faults -n auto --timeout 0
 
 clean:
 	rm -rf .venv .venv-judges .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

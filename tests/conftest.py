@@ -16,6 +16,11 @@ from muniment.model import Exchange, Limits, Role, Rules
 CORPUS = Path(os.environ.get("MUNIMENT_CORPUS") or Path(__file__).parents[1] / ".." / "shared" / "corpus").resolve()
 
 
+def times(usual: int, soak: int) -> int:
+    """Return how often a test of faults tries: *usual* in `make test`, *soak* in `make soak`."""
+    return soak if os.environ.get("MUNIMENT_SOAK") else usual
+
+
 @dataclass(frozen=True, slots=True)
 class SampleCapture:
     """The sample article captured: the archive it lies in, its id, the site, and what the site served."""

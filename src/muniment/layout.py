@@ -22,6 +22,7 @@ __all__ = [
     "claims",
     "context",
     "evidence",
+    "is_capture",
     "is_torn",
     "lock",
     "log",
@@ -66,6 +67,15 @@ def opened_at(capture: str) -> datetime:
     except ValueError:
         pass
     raise FormatError("capture id", expected="one like 20241210T093012Z-k7f3qa", found=repr(capture[:60]))
+
+
+def is_capture(name: str) -> bool:
+    """Say whether *name* is the id of a capture."""
+    try:
+        opened_at(name)
+    except FormatError:
+        return False
+    return True
 
 
 def _dated(top: str, capture: str) -> PurePosixPath:

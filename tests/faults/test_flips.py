@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 import archives
+from conftest import times
 from muniment import layout, manifest
 from muniment.model import Finding, Record, Verdict
 from muniment.verify import verify
 
-FLIPS = 500
-MUTATIONS = 150
+FLIPS = times(500, 2000)
+MUTATIONS = times(150, 2500)
 _FOUND = {Verdict.FAIL, Verdict.UNVERIFIABLE}
 
 

@@ -47,7 +47,7 @@ def left_open(archive: Archive) -> tuple[str, ...]:
     """
     folder = archive.path(layout.lock("20000101T000000Z-aaaaaa")).parent
     locks = sorted(folder.glob("*.lock")) if folder.is_dir() else []
-    return tuple(path.stem for path in locks if _is_capture(path.stem) and not durable.held(path))
+    return tuple(path.stem for path in locks if layout.is_capture(path.stem) and not durable.held(path))
 
 
 def unfinished(archive: Archive) -> tuple[str, ...]:
@@ -57,7 +57,9 @@ def unfinished(archive: Archive) -> tuple[str, ...]:
     closed = {leaf.id for leaf in leaves if leaf.type in {LeafType.CAPTURE, LeafType.ABANDONED}}
     begun = {leaf.id for leaf in leaves if leaf.type is LeafType.OPEN} | set(left_open(archive))
     for top in ("archive", "manifests"):
-        begun |= {path.name for path in archive.path(top).glob("[0-9]*/[0-9]*/[0-9]*/*") if _is_capture(path.name)}
+        begun |= {
+            path.name for path in archive.path(top).glob("[0-9]*/[0-9]*/[0-9]*/*") if layout.is_capture(path.name)
+        }
     waiting = begun - closed | set(left_open(archive))
     return tuple(sorted(each for each in waiting if not durable.held(archive.path(layout.lock(each)))))
 
@@ -77,14 +79,6 @@ def recover(archive: Archive, held: Signers, captures: tuple[str, ...], now: dat
             continue  # it lives after all, or another recovery has it
         durable.remove(lock)
         yield done
-
-
-def _is_capture(name: str) -> bool:
-    try:
-        layout.opened_at(name)
-    except FormatError:
-        return False
-    return True
 
 
 @dataclass(slots=True)

@@ -68,19 +68,17 @@ def verify(  # noqa: PLR0913 - one argument for each option
 def _what(room: Room, path: str | None) -> tuple[Path, str | None]:
     """Return the root that *path* means, and the capture where it means one."""
     from muniment import layout
-    from muniment.errors import FormatError, JobError
+    from muniment.errors import JobError
 
     if path is None:
         here = Path.cwd()
         return (here if room.named is None and _is_root(here) else room.root), None
     given = Path(path)
-    try:
-        layout.opened_at(given.name)
-    except FormatError:
+    if not layout.is_capture(given.name):
         if not given.is_dir():
-            raise JobError(f"{path}: there is no such folder, and it is no id of a capture") from None
+            raise JobError(f"{path}: there is no such folder, and it is no id of a capture")
         if not _is_root(given.absolute()):
-            raise JobError(f"{path}: is not an archive: it holds neither archive/ nor manifests/") from None
+            raise JobError(f"{path}: is not an archive: it holds neither archive/ nor manifests/")
         return given.absolute(), None
     if not given.is_dir():
         return room.root, given.name

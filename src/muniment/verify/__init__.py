@@ -8,7 +8,7 @@ decides it) or absent (noted, decides nothing).
 from pathlib import Path, PurePosixPath
 
 from muniment import layout
-from muniment.errors import FormatError, JobError
+from muniment.errors import JobError
 from muniment.model import Verification
 from muniment.verify.captures import check_capture, is_alive
 from muniment.verify.checks import Depth, Findings, Outside, Scope
@@ -47,7 +47,7 @@ def verify(
     alive = {id_ for id_ in _captures(there) if is_alive(scope, id_)}
     logs = read_logs(scope, there)
     paths = frozenset(path for path, is_empty in there if not is_empty)
-    captures = _captures(there) | {id_ for id_ in logs.places if _is_capture(id_)}
+    captures = _captures(there) | {id_ for id_ in logs.places if layout.is_capture(id_)}
     if only is not None and only not in captures:
         raise JobError(f"{only}: there is no capture of that name in {root}; `muniment list` shows them")
     for capture in sorted(captures if only is None else {only}):
@@ -67,14 +67,6 @@ def _captures(there: tuple[tuple[str, bool], ...]) -> set[str]:
     for path, is_empty in there:
         pure = PurePosixPath(path)
         for folder in (pure, *pure.parents) if is_empty else pure.parents:
-            if _is_capture(folder.name) and folder in {layout.evidence(folder.name), layout.claims(folder.name)}:
+            if layout.is_capture(folder.name) and folder in {layout.evidence(folder.name), layout.claims(folder.name)}:
                 found.add(folder.name)
     return found
-
-
-def _is_capture(name: str) -> bool:
-    try:
-        layout.opened_at(name)
-    except FormatError:
-        return False
-    return True
