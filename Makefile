@@ -16,7 +16,7 @@ BIN := .venv/bin
 
 .venv/installed-tests: .venv/installed pyproject.toml
 	@echo "Installing what the tests need ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,sample]'
 	@touch $@
 
 # FastWARC brings a library that makes `warcio check` crash, so it judges from an environment of its own.
@@ -29,7 +29,7 @@ demo: .venv/installed
 	@$(BIN)/muniment demo run
 
 system:
-	@.ci/system openssl
+	@.ci/system openssl chromium ffmpeg
 
 test: .venv/installed-tests .venv-judges/installed system lint
 	$(BIN)/python -m pytest -n auto

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import brotlicffi
-import fontTools  # type: ignore[import-untyped]
+import fontTools
 import PIL
 from PIL import Image
 
