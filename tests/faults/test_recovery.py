@@ -1,10 +1,11 @@
 """A capture is killed at every single step of writing, in both flavours; recovery finishes it, and twice is once."""
 
 import contextlib
+import errno
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from archives import Made, article, begun, captured, drafted
 from commands import muniment
+from conftest import times
 from muniment import durable, layout
 from muniment.capture import commit, recovery
 from muniment.errors import StoreError
@@ -56,22 +58,29 @@ REAL = {name: getattr(os, name) for name in CALLS}
 
 
 @contextmanager
-def killed(at: int, *, persisted: bool) -> Iterator[Killing]:
-    """End the process at change number *at* of the disk: before it happened, or just after."""
-    killing = Killing(at, persisted=persisted)
+def patched(killing: Killing) -> Iterator[Killing]:
+    """Let every system call that changes the disk go through *killing*."""
     with pytest.MonkeyPatch.context() as patch:
         for name, call in REAL.items():
             patch.setattr(durable.os, name, killing.wrapped(call))
         yield killing
 
 
+def killed(at: int, *, persisted: bool) -> AbstractContextManager[Killing]:
+    """End the process at change number *at* of the disk: before it happened, or just after."""
+    return patched(Killing(at, persisted=persisted))
+
+
+def capture_small(made: Made) -> None:
+    with drafted(made, article("k"), START + timedelta(minutes=7)) as capture:
+        commit.commit(capture, commit.Ending(3, 2, interrupted=False, root_store=""))
+
+
 def capturing(made: Made, killing: int, *, persisted: bool) -> bool:
     """Capture a small article while the process is killed; say whether it was, or came to its end before."""
-    wanted = article("k")
     with killed(killing, persisted=persisted) as killer:
         try:
-            with drafted(made, wanted, START + timedelta(minutes=7)) as capture:
-                commit.commit(capture, commit.Ending(3, 2, interrupted=False, root_store=""))
+            capture_small(made)
         except BaseException:  # whatever a killed process would not have lived to handle
             if killer.count < killing:
                 raise
@@ -90,8 +99,8 @@ def leaves(made: Made) -> Counter[tuple[LeafType, str]]:
 
 def total_steps(folder: Path) -> int:
     made = captured(begun(folder), "a")
-    with killed(10**9, persisted=False) as killer, drafted(made, article("k"), START) as capture:
-        commit.commit(capture, commit.Ending(3, 2, interrupted=False, root_store=""))
+    with killed(10**9, persisted=False) as killer:
+        capture_small(made)
     return killer.count
 
 
@@ -129,6 +138,44 @@ def test_a_recovery_killed_at_any_step_is_finished_by_the_next(tmp_path: Path) -
             assert set(leaves(made).values()) == {1}
             found = verify(made.root, made.trust, outside=made.outside)
             assert found.verdict is Verdict.PASS, (at, again, found.findings)
+
+
+class Refusing(Killing):
+    """Fails one of those system calls, or it and every later one, as a disk that is full or broken does."""
+
+    def __init__(self, at: int, failure: int, *, for_good: bool) -> None:
+        super().__init__(at, persisted=False)
+        self.failure = failure
+        self.for_good = for_good
+
+    def wrapped(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def through(*arguments: Any, **options: Any) -> Any:
+            if call is REAL["open"] and not (len(arguments) > 1 and arguments[1] & os.O_CREAT):
+                return call(*arguments, **options)
+            self.count += 1
+            if self.count == self.at or (self.for_good and self.count > self.at):
+                raise OSError(self.failure, os.strerror(self.failure))
+            return call(*arguments, **options)
+
+        return through
+
+
+@pytest.mark.parametrize("for_good", [False, True], ids=["once", "for-good"])
+@pytest.mark.parametrize("failure", [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EROFS])
+def test_a_disk_that_refuses_any_step_ends_the_capture_and_loses_nothing(
+    tmp_path: Path, failure: int, *, for_good: bool
+) -> None:
+    steps = total_steps(tmp_path / "counting")
+    stride = times(11, 1)
+    for at in range(1 + failure % stride, steps + 1, stride):
+        made = captured(begun(tmp_path / str(at)), "a")
+        with patched(Refusing(at, failure, for_good=for_good)), pytest.raises(StoreError, match=os.strerror(failure)):
+            capture_small(made)
+        recovered(made)
+        assert set(leaves(made).values()) == {1}
+        found = verify(made.root, made.trust, outside=made.outside)
+        assert found.verdict is Verdict.PASS, (at, [each for each in found.findings if each.verdict is Verdict.FAIL])
+        assert made.captures[0] in {id_ for kind, id_ in leaves(made) if kind is LeafType.CAPTURE}
 
 
 @pytest.fixture
