@@ -1,7 +1,6 @@
 """The write path: from a seed to a committed capture, in the order that survives a crash at any step."""
 
 import io
-import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -9,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_bytes
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final
 
 from muniment import __version__, durable, layout, manifest
 from muniment.capture import context, sealing
@@ -21,8 +20,9 @@ from muniment.capture.verdict import verdict
 from muniment.digest import Digest
 from muniment.durable import Appending
 from muniment.errors import DigestMismatch
-from muniment.extract import EXTRACTOR
+from muniment.extract import EXTRACTOR, article
 from muniment.fetch.http import StaticEngine
+from muniment.fetch.spool import Spool
 from muniment.log.leaf import Leaf, LeafType
 from muniment.message import entity
 from muniment.message.url import Url
@@ -34,7 +34,6 @@ from muniment.warc.writer import Entry, Writer
 
 __all__ = ["Clock", "Committed", "Desk", "Draft", "Ending", "Signers", "capture", "commit", "draft", "signers"]
 
-_SPOOL_IN_MEMORY: Final = 1 << 20
 _GRACE: Final = 5.0
 _POLL: Final = 0.2
 
@@ -165,7 +164,7 @@ def commit(begun: Draft, ending: Ending) -> Committed:
             verdict=verdict(records, interrupted=ending.interrupted),
             asked=ending.asked,
             recorded=ending.recorded,
-            extractors={"links": EXTRACTOR},
+            extractors={"article": article.EXTRACTOR, "links": EXTRACTOR},
         ),
         records=records,
         files=[layout.evidence(begun.id) / path.name for path in begun.writer.files],
@@ -207,24 +206,24 @@ def _read_back(archive: Archive, capture_id: str, records: list[Record], cap: in
             if file not in streams:
                 path = archive.path(layout.evidence(capture_id) / file)
                 streams[file] = stack.enter_context(durable.uncached(path))
-            _read_back_one(streams[file], line, cap)
+            with closing(Spool(lambda: durable.spool(archive.path(layout.WORK)))) as spool:
+                _read_back_one(streams[file], line, spool, cap)
 
 
-def _read_back_one(stream: BinaryIO, line: Record, cap: int) -> None:
+def _read_back_one(stream: BinaryIO, line: Record, spool: Spool, cap: int) -> None:
     where = f"{line.position.file} at {line.position.offset} ({line.url})"
-    with cast("BinaryIO", tempfile.SpooledTemporaryFile(_SPOOL_IN_MEMORY)) as spool:
 
-        def into(_: Head) -> Callable[[bytes], object]:
-            return spool.write if line.kind is Kind.RESPONSE else len
+    def into(_: Head) -> Callable[[bytes], object]:
+        return spool.write if line.kind is Kind.RESPONSE else len
 
-        found = reader.record_at(stream, line.position.offset, line.position.length, file=where, into=into)
-        wrote: list[tuple[str, object, object]] = [
-            ("member", line.position.member, found.position.member),
-            ("record", line.record, found.record),
-        ]
-        if line.kind is Kind.RESPONSE:
-            again = entity.measure(spool, cap=cap)
-            wrote += [("payload", line.payload, again.payload), ("content", line.content, again.content)]
+    found = reader.record_at(stream, line.position.offset, line.position.length, file=where, into=into)
+    wrote: list[tuple[str, object, object]] = [
+        ("member", line.position.member, found.position.member),
+        ("record", line.record, found.record),
+    ]
+    if line.kind is Kind.RESPONSE:
+        again = entity.measure(spool.finish(), cap=cap)
+        wrote += [("payload", line.payload, again.payload), ("content", line.content, again.content)]
     for name, expected, got in wrote:
         if expected != got:
             raise DigestMismatch(f"{where}, {name}, read back from the disk", expected=str(expected), found=str(got))

@@ -4,34 +4,51 @@ Knows which links are followed and what a limit cuts; how bytes are fetched is t
 recorder's. What is not fetched is handed over as a failed attempt: nothing is dropped in silence.
 """
 
+import math
 import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from muniment import canonical, extract
 from muniment.capture.frontier import Frontier, Want
 from muniment.capture.recorder import Fact, Recorder
 from muniment.errors import FormatError
+from muniment.extract import article
 from muniment.fetch.http import StaticEngine, Wanted
 from muniment.message import entity
-from muniment.model import Exchange, Reason, Role, Rules
+from muniment.model import Exchange, Framing, Reason, Role, Rules
 
 __all__ = ["Crawl"]
 
 _WORKERS: Final = 16
-_PARSED: Final = 16 << 20
+_PARSED: Final = 4 << 20
+"""How much of a page or style is looked into; what lies behind is kept, and a failed attempt says so."""
 _PAGES: Final = frozenset({Role.ARTICLE, Role.EMBED, Role.CITED})
 _READ: Final = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "text/css"})
+_HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"<>\\^`{|}')
+# An answer of these roles that holds nothing is no answer; scripts and styles may be empty on purpose.
+_NEVER_EMPTY: Final = _PAGES | {Role.IMAGE, Role.VIDEO, Role.AUDIO, Role.DOCUMENT, Role.FONT}
 _LIMITS: Final = {
     Reason.LIMIT_RESOURCES: "max-resources",
     Reason.LIMIT_BYTES: "max-bytes",
     Reason.LIMIT_TIME: "max-time",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A body that is looked into: decoded, at most 4 MiB of it (then ``cut``); ``fault`` says what broke."""
+
+    kind: str
+    charset: str | None
+    content: bytes
+    fault: str
+    cut: bool
 
 
 @dataclass(slots=True)
@@ -51,8 +68,11 @@ class Crawl:
     frontier: Frontier = field(init=False)
     interrupted: bool = False
     recorded: int = 0
+    _grace_ends: float = math.inf
     _failure: BaseException | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    # One page at a time: a tree takes many times its page's size, and threads would not read faster.
+    _reading: threading.Lock = field(default_factory=threading.Lock)
     _workers: list[threading.Thread] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -77,6 +97,7 @@ class Crawl:
     def interrupt(self, grace: float) -> None:
         """Fetch nothing more; what is on its way has *grace* seconds before its connections are shut."""
         self.interrupted = True
+        self._grace_ends = self.monotonic() + grace
         self.frontier.stop()
         self.engine.stop(grace)
 
@@ -124,29 +145,78 @@ class Crawl:
             cap=limits.max_resource_bytes,
             until=min(self.monotonic() + limits.max_resource_time, self.ends),
         )
-        parent = want.parent
+        parent, answered = want.parent, False
         for exchange in self.engine.fetch(wanted):
-            named = self._name_limit(exchange)
+            named = _judged(self._name_limit(exchange), want.role)
+            answered = named.response is not None
             role = Role.REDIRECT if named.reason is Reason.REDIRECT else want.role
-            with self._lock:
-                self.recorded += named.response is not None and role is not Role.REDIRECT
-            found = self._links(named, role)
+            body = self._body(named, role)
             self.said(named, role)
             record_id = self.recorder.take(named, role, parent)
             if role is Role.REDIRECT:
                 parent = record_id
-            if found is not None:
-                content = canonical.encode(extract.encode(found))
-                self.recorder.state(Fact(named.url, record_id, content, self.now()))
+            if body is not None:
+                with self._reading:
+                    found = extract.links(body.kind, body.content, named.url, body.charset)
+                found = replace(found, notes=(*found.notes, body.fault)) if body.fault else found
+                self._state(named.url, record_id, extract.encode(found))
                 for each in self._follow(found, record_id, named.url, want):
                     self.frontier.add(each)
+                if unread := self._unread(role, body, found, want):
+                    self._say_unread(named.url, record_id, unread)
+                # After the links, so that others fetch what the page rests on while it is read.
+                if self._is_article(named, role, body):
+                    told = article.from_html(body.content, named.url, charset=body.charset, remaining=self._remaining)
+                    told = replace(told, notes=(*told.notes, body.fault)) if body.fault else told
+                    self._state(named.url, record_id, article.encode(told))
+
+        with self._lock:
+            self.recorded += answered
+
+    def _unread(self, role: Role, body: _Body, found: extract.Found, want: Want) -> tuple[str, str] | None:
+        """Return what bound left something of a page out of sight, and a sentence; None where all was looked at."""
+        if body.cut:
+            return "max-page-bytes", f"only its first {_PARSED >> 20} MiB were looked into for what it rests on"
+        if found.left_out:
+            return "max-links", f"{found.left_out:,} of the things that it asks for were left out: too many"
+        if found.flat and want.hops < self.rules.cited:
+            return "max-links", "it is too costly to read as a tree, so its citations were not told apart"
+        if body.fault and role is Role.ARTICLE:
+            return "", f"it could not be decoded, so what it rests on is not known: {body.fault}"
+        return None
+
+    def _say_unread(self, url: str, record_id: str, unread: tuple[str, str]) -> None:
+        """Hand over a failed attempt for what a page asks for and was not looked at: it is not silently left out."""
+        rule, detail = unread
+        attempt = Exchange(
+            url=url,
+            method="GET",
+            started=self.now(),
+            reason=Reason.LIMIT_RESOURCES if rule else Reason.NOT_HTTP,
+            detail=f"not everything was asked for: {detail}",
+            connection=None,
+            rule=rule,
+        )
+        self.said(attempt, Role.OTHER)
+        self.recorder.take(attempt, Role.OTHER, record_id)
+
+    def _state(self, url: str, about: str, said: dict[str, Any]) -> None:
+        self.recorder.state(Fact(url, about, canonical.encode(said), self.now()))
+
+    def _remaining(self) -> float:
+        return min(self.ends, self._grace_ends) - self.monotonic()
+
+    def _is_article(self, exchange: Exchange, role: Role, body: _Body) -> bool:
+        """Whether *body* is a page that somebody reads for its own sake: the seed, or what an article cites."""
+        answered = role is Role.CITED and (exchange.status or 0) // 100 == 2
+        return body.kind in _HTML and (role is Role.ARTICLE or answered)
 
     def _name_limit(self, exchange: Exchange) -> Exchange:
         if exchange.rule == "max-resource-time" and self.monotonic() >= self.ends:
             return replace(exchange, rule="max-time")
         return exchange
 
-    def _links(self, exchange: Exchange, role: Role) -> extract.Found | None:
+    def _body(self, exchange: Exchange, role: Role) -> _Body | None:
         media_type = exchange.field_value("content-type")
         worth = role is Role.ARTICLE or (exchange.status or 0) < 400
         if exchange.response is None or role is Role.REDIRECT or not worth:
@@ -160,11 +230,13 @@ class Crawl:
         try:
             for chunk in entity.content(exchange.response, cap=_PARSED):
                 body += chunk
+                if len(body) > _PARSED:
+                    break
         except FormatError as broken:
             fault = str(broken)
         charset = re.search(r"charset=[\"' ]*([\w.:-]+)", parameters, re.IGNORECASE)
-        found = extract.links(kind, bytes(body), exchange.url, charset[1] if charset else None)
-        return replace(found, notes=(*found.notes, fault)) if fault else found
+        cut = len(body) >= _PARSED
+        return _Body(kind, charset[1] if charset else None, bytes(body[:_PARSED]), "" if cut else fault, cut)
 
     def _follow(self, found: extract.Found, record_id: str, referer: str, want: Want) -> Iterator[Want]:
         for link in found.links:
@@ -185,3 +257,14 @@ class Crawl:
             url = "about:invalid#" + quote(lost.raw, safe=_PRINTABLE)
             detail = f"not fetched: the page asks for it by {lost.source}, but {lost.why}"
             yield Want(url, Role.OTHER, record_id, referer, want.hops, refused=Reason.MALFORMED_URL, detail=detail)
+
+
+def _judged(exchange: Exchange, role: Role) -> Exchange:
+    """Return *exchange* as EMPTY where it was answered with nothing and *role* is never nothing."""
+    # A chunked body of nothing is its last chunk alone: five octets (RFC 9112 7.1).
+    nothing = exchange.response is not None and exchange.response_size - exchange.head_size <= (
+        5 if exchange.framing is Framing.CHUNKED else 0
+    )
+    if exchange.reason is Reason.OK and nothing and role in _NEVER_EMPTY:
+        return replace(exchange, reason=Reason.EMPTY, detail=f"{exchange.detail}: the answer holds nothing")
+    return exchange

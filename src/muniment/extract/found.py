@@ -67,7 +67,8 @@ class Found:
 
     ``charset`` is the encoding that the payload was read in, ``charset_source`` what decided it, ``title`` the text
     of its title element (at most 4,096 characters, as written by the page: never to be shown unescaped), ``notes``
-    sentences about what could not be read well, ``left_out`` the number of links beyond the bounds.
+    sentences about what could not be read well, ``left_out`` the number of requisites, embeds and citations beyond the
+    bounds. ``flat`` says that the page was read tag by tag, without telling its citations apart.
     """
 
     links: tuple[Link, ...] = ()
@@ -77,6 +78,7 @@ class Found:
     title: str = ""
     notes: tuple[str, ...] = ()
     left_out: int = 0
+    flat: bool = False
 
 
 def encode(found: Found) -> dict[str, Any]:
@@ -108,7 +110,9 @@ class Gathering:
     unresolved: dict[tuple[str, str], Unresolved] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     beyond: set[tuple[str, Role]] = field(default_factory=set)
-    navigation: int = 0
+    elsewhere: int = 0
+    menus: int = 0
+    flat: bool = False
     broken: int = 0
     broken_blocks: int = 0
 
@@ -152,6 +156,8 @@ class Gathering:
         notes = list(self.notes)
         if self.beyond:
             notes.append(f"{len(self.beyond)} links beyond the bound of {MAX_LINKS} were left out")
+        if self.menus:
+            notes.append(f"{self.menus} links of menus, feeds or contacts beyond the bound of {MAX_NAVIGATION}")
         if self.broken:
             notes.append(f"{self.broken} more references could not be resolved")
         return Found(
@@ -162,6 +168,7 @@ class Gathering:
             title,
             tuple(notes),
             len(self.beyond),
+            self.flat,
         )
 
     def _keep(self, url: Url, role: Role, kind: LinkKind, source: str) -> None:
@@ -169,9 +176,13 @@ class Gathering:
         leads_elsewhere = kind in (LinkKind.NAVIGATION, LinkKind.CITATION)
         if key in self.links or len(url.href) > MAX_URL or (leads_elsewhere and url.href == self.page):
             return
-        full = len(self.links) >= MAX_LINKS
-        if full or (kind is LinkKind.NAVIGATION and self.navigation >= MAX_NAVIGATION):
-            self.beyond.add(key)
+        # What a page is made of has its own room: no number of menus or addresses may crowd it out.
+        is_part = kind in (LinkKind.REQUISITE, LinkKind.EMBED)
+        if (len(self.links) - self.elsewhere >= MAX_LINKS) if is_part else (self.elsewhere >= MAX_NAVIGATION):
+            if is_part or kind is LinkKind.CITATION:
+                self.beyond.add(key)
+            else:
+                self.menus += 1
             return
-        self.navigation += kind is LinkKind.NAVIGATION
+        self.elsewhere += not is_part
         self.links[key] = Link(url.href, role, kind, source)

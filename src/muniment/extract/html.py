@@ -125,7 +125,7 @@ _NOT_A_URL: Final = re.compile(r"[\s{}<>\"|\\^`\[\]]")
 
 def gather(html: str, into: Gathering) -> str:
     """Put every reference of *html* into *into*, in document order, and return the page's title as it is written."""
-    flat = costly(html)
+    flat = into.flat = costly(html)
     if flat:
         into.notes.append("the page nests too deeply for a tree; it was read tag by tag, its citations as navigation")
     page = LexborHTMLParser(flattened(html) if flat else html)
