@@ -22,7 +22,7 @@ BIN := .venv/bin
 # FastWARC brings a library that makes `warcio check` crash, so it judges from an environment of its own.
 .venv-judges/installed: pyproject.toml
 	@test -x .venv-judges/bin/python || $(PYTHON) -m venv .venv-judges
-	@.venv-judges/bin/python -m pip install --quiet --disable-pip-version-check 'fastwarc>=0.15'
+	@.venv-judges/bin/python -m pip install --quiet --disable-pip-version-check 'fastwarc>=0.15' 'datasette>=0.64'
 	@touch $@
 
 demo: .venv/installed

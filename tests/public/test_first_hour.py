@@ -304,3 +304,35 @@ def test_the_environment_offers_no_proxy_and_no_netrc(archive: Path, site: sampl
     done = muniment("capture", *of_site(site, cited=0), "--json", cwd=archive, HOME=str(tmp_path), **canary)
     assert done.json["verdict"] == "fetched"
     assert not [served for served in site.served() if b"authorization" in served.request.lower()]
+
+
+def test_a_report_never_overwrites_anything(captured: tuple[Path, dict[str, object]]) -> None:
+    archive, _ = captured
+    warc = next((archive / "archive").rglob("*.warc.gz"))
+    before = warc.read_bytes()
+    done = muniment("verify", "--html", warc, cwd=archive)
+    assert (done.status, warc.read_bytes() == before) == (2, True)
+    assert "never overwritten" in done.err
+
+
+def test_lost_keys_come_back_from_their_backup(archive: Path, own_home: Path, tmp_path: Path) -> None:
+    secret, copy = tmp_path / "secret", tmp_path / "keys.backup"
+    secret.write_text("correct horse")
+    before = muniment("keys", "export", cwd=archive).out
+    assert muniment("keys", "backup", copy, "--backup-passphrase-file", secret, cwd=archive).status == 0
+    for path in own_home.rglob("*.pem"):
+        path.unlink()
+    lost = muniment("keys", "list", cwd=archive)
+    assert (lost.status, "keys restore" in lost.err) == (2, True)
+    assert muniment("keys", "restore", copy, "--backup-passphrase-file", secret, cwd=archive).status == 0
+    assert muniment("keys", "export", cwd=archive).out == before
+
+
+def test_a_reader_that_leaves_early_is_no_finding(captured: tuple[Path, dict[str, object]]) -> None:
+    archive, _ = captured
+    running = subprocess.Popen(command("verify"), cwd=archive, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert running.stdout is not None
+    running.stdout.close()
+    _, told = running.communicate(timeout=30)
+    assert running.returncode not in {0, 1}
+    assert b"Traceback" not in told

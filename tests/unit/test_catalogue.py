@@ -39,20 +39,33 @@ from muniment.catalogue import claims, facts, rows
 from muniment.digest import Digest
 from muniment.errors import DigestMismatch, FormatError, IntegrityError, JobError, NotInLog, StoreError
 from muniment.index import reading, writing
-from muniment.index.store import TABLES
+from muniment.index.schema import TABLES
 from muniment.model import Kind, Reason, Role, State
 
 LONG = b"The same words again and again. " * 3000
 
 
 def tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Return everything in the tables of the index, in the order in which SQLite gives it, by plain sqlite3."""
+    """Return everything in the tables of the index, in the order in which SQLite gives it, by plain sqlite3.
+
+    Of the index of the words: each token with its page, column and place; how FTS5 packs them is its own affair.
+    """
     with contextlib.closing(sqlite3.connect(path)) as plain:
         assert plain.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert plain.execute("PRAGMA foreign_key_check").fetchall() == []
         names = [str(name) for (name,) in plain.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        assert set(names) == set(TABLES)
-        return {name: plain.execute(f"SELECT * FROM {name}").fetchall() for name in names}  # noqa: S608
+        assert {name for name in names if not name.startswith("words")} == set(TABLES)
+        plain.execute("CREATE VIRTUAL TABLE temp.places USING fts5vocab(main, words, instance)")
+        found = {name: plain.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES}  # noqa: S608
+        found["texts"] = plain.execute("SELECT capture, n, text FROM texts").fetchall()
+        found["words"] = plain.execute(
+            "SELECT capture, n, term, col, offset FROM texts LEFT JOIN temp.places ON doc = id ORDER BY 1, 2, 3, 4, 5"
+        ).fetchall()
+        (unknown,) = plain.execute(
+            "SELECT count(*) FROM temp.places WHERE doc NOT IN (SELECT id FROM texts)"
+        ).fetchone()
+        assert unknown == 0
+        return found
 
 
 def rebuilt(root: Path) -> catalogue.Rebuilt:
@@ -89,7 +102,8 @@ def test_a_rebuilt_index_equals_one_that_grew(where: commit.Desk) -> None:
     for steps in (eventful(), [Step(failure(SEED, Reason.REFUSED), Role.ARTICLE)], eventful("https://two.example"), []):
         assert catalogue.add(root, captured(where, steps)) == ()
     grown = tables(root / layout.INDEX)
-    assert [len(grown[name]) for name in ("captures", "resources", "failures", "links")] == [4, 12, 7, 6]
+    assert [len(grown[name]) for name in ("captures", "failures", "links")] == [4, 7, 6]
+    assert sum(1 for row in grown["records"] if row[-2]) == 12  # the last answers of their URLs
     (root / layout.INDEX).unlink()
     done = rebuilt(root)
     assert done.problems == ()
@@ -172,7 +186,7 @@ def test_links_are_rows_with_the_page_that_holds_them(told: tuple[Path, str]) ->
     with reading(root / layout.INDEX) as index:
         assert index.links_by_kind(capture) == {"citation": 1, "requisite": 2}
         article = next(each for each in index.resources(capture) if each.role is Role.ARTICLE)
-        assert {each.record_id for each in index.links(capture)} == {article.record_id}
+        assert {each.page for each in index.links(capture)} == {article.n}
         assert [each.title for each in index.captures(1)] == ["Title of it"]
 
 
@@ -263,7 +277,8 @@ def test_damaged_facts_are_named_with_file_offset_and_url_and_the_rest_is_entere
     assert len(done.problems) == 1
     assert f"{line.position.file} at {line.position.offset}" in done.problems[0]
     assert done.counts["captures"] == 1
-    assert done.counts["resources"] == 6
+    with reading(root / layout.INDEX) as index:
+        assert len(index.resources(capture)) == 6
 
 
 def test_a_missing_warc_file_is_named_and_the_capture_stays_listed(told: tuple[Path, str]) -> None:
@@ -379,7 +394,7 @@ def test_a_rebuild_that_fails_leaves_the_old_index_answering(
     def full(*_: object) -> None:
         raise StoreError("index.db", "no room")
 
-    monkeypatch.setattr("muniment.durable.supersede", full)
+    monkeypatch.setattr("muniment.catalogue.renewal.supplant", full)
     with pytest.raises(StoreError, match="no room"):
         rebuilt(root)
     assert {each.name for each in root.glob("index.db*")} == {"index.db"}
@@ -401,9 +416,9 @@ catalogue.rebuild(Path(sys.argv[1]), Path(sys.argv[1]) / layout.INDEX, lambda _:
     "step",
     [
         "muniment.index.store.Index.replace",
-        "muniment.index.store.Index.settle",
-        "muniment.catalogue.renewal._settle_old",
-        "muniment.durable.supersede",
+        "muniment.index.store.Index.finish",
+        "muniment.index.schema.index",
+        "muniment.catalogue.renewal.supplant",
     ],
 )
 def test_a_rebuild_that_is_killed_leaves_an_index_that_answers(told: tuple[Path, str], step: str) -> None:

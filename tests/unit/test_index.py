@@ -15,18 +15,28 @@ import pytest
 from muniment.digest import Digest
 from muniment.errors import ArchiveLocked, StoreError
 from muniment.index import (
+    ArticleRow,
+    AssertionRow,
     CaptureRow,
+    ConnectionRow,
     FailureRow,
+    HostRow,
     LinkRow,
+    Query,
+    RecordRow,
     ResourceRow,
     Rows,
+    TextRow,
+    WarcRow,
     created,
+    older,
     reading,
     schema,
     store,
+    supplant,
     writing,
 )
-from muniment.model import Kind, Position, Reason, Record, Role, State
+from muniment.model import Kind, Reason, Role, State
 
 MOMENT = datetime(2024, 12, 10, 9, 30, 12, 7, tzinfo=UTC)
 SOME = Digest.of_bytes(b"some")
@@ -42,23 +52,37 @@ def capture_row(identity: str = ID, title: str = "Title") -> CaptureRow:
     )  # fmt: skip
 
 
-def rows(identity: str = ID, url: str = "https://x.example/", title: str = "Title") -> Rows:
-    record = Record(
-        n=1, kind=Kind.RESPONSE, salt=b"s" * 16, record_id="urn:uuid:1", url=url, date=MOMENT,
-        position=Position("f-00000.warc.gz", 0, 10, SOME), record=SOME, size=5, role=Role.ARTICLE, status=200,
-        payload=SOME, outcome=Reason.OK,
+def rows(identity: str = ID, url: str = "https://x.example/", title: str = "Title", text: str = "Some words") -> Rows:
+    record = RecordRow(
+        capture=identity, n=1, kind=Kind.RESPONSE, record_id="urn:uuid:1", exchange=None, url=url, host="x.example",
+        date=MOMENT, role=Role.ARTICLE, status=200, media_type="text/html", parent=None, warc=0, offset=0, length=10,
+        payload=SOME, content=None, size=5, connection="c1", truncated=None, outcome=Reason.OK, answer=True, final=None,
+    )  # fmt: skip
+    facts = replace(
+        record, n=2, kind=Kind.METADATA, record_id="urn:uuid:2", exchange=1, url=None, host=None, date=None,
+        payload=None, role=Role.DERIVED, parent=1, outcome=None, answer=None,
     )  # fmt: skip
     return Rows(
-        capture_row(identity, title),
-        [record, replace(record, n=2, kind=Kind.METADATA, payload=None)],
-        [
-            ResourceRow(
-                identity, 1, url, Role.ARTICLE, 200, Reason.OK, "text/html", 5, SOME, None, "ok", "urn:uuid:1", "",
-                "f-00000.warc.gz", url,
-            )
+        capture=capture_row(identity, title),
+        warcs=[WarcRow(identity, 0, "f-00000.warc.gz", SOME, 20, 2)],
+        hosts=[HostRow("x.example", "example.x")],
+        connections=[ConnectionRow(identity, "c1", "x.example", "192.0.2.7", 443, "ok", "", "", "", SOME, None)],
+        records=[record, facts],
+        links=[LinkRow(identity, 2, 0, 1, url, Role.IMAGE, "requisite", "img[src]")],
+        failures=[
+            FailureRow(identity, 1, url, None, Reason.DNS, "", "no such name", retryable=True, record_id="urn:uuid:1")
         ],
-        [LinkRow(identity, 2, 0, "urn:uuid:1", url, Role.IMAGE, "requisite", "img[src]")],
-        [FailureRow(identity, 1, url, None, Reason.DNS, "", "no such name", retryable=True, record_id="urn:uuid:1")],
+        articles=[ArticleRow(identity, 1, url, Role.ARTICLE, title, "muniment.article/1", "trafilatura/2", len(text))],
+        assertions=[AssertionRow(identity, 1, 0, "headline", title, title, "meta:og:title")],
+        texts=[TextRow(1, text)],
+    )
+
+
+def resource_row(url: str = "https://x.example/") -> ResourceRow:
+    """Return the row that the view gives of what ``rows`` holds."""
+    return ResourceRow(
+        ID, 1, url, Role.ARTICLE, 200, Reason.OK, "text/html", 5, SOME, None, "ok", "urn:uuid:1", "", "f-00000.warc.gz",
+        url,
     )  # fmt: skip
 
 
@@ -73,17 +97,28 @@ def path(tmp_path: Path) -> Path:
 def test_rows_come_out_as_they_went_in(path: Path) -> None:
     with reading(path) as index:
         assert index.captures(10) == [rows().capture]
-        assert index.resources(ID) == list(rows().resources)
+        assert index.resources(ID) == [resource_row()]
         assert index.links(ID) == list(rows().links)
         assert index.failures(ID) == list(rows().failures)
         assert index.links_by_kind(ID) == {"requisite": 1}
         assert index.total() == 1
-        assert index.counts() == {"captures": 1, "records": 2, "resources": 1, "links": 1, "failures": 1}
+        assert index.counts() == {name: 2 if name == "records" else 1 for name in schema.TABLES}
 
 
 @pytest.mark.parametrize(
     ("table", "shape"),
-    [("captures", CaptureRow), ("resources", ResourceRow), ("links", LinkRow), ("failures", FailureRow)],
+    [
+        ("captures", CaptureRow),
+        ("warcs", WarcRow),
+        ("hosts", HostRow),
+        ("connections", ConnectionRow),
+        ("records", RecordRow),
+        ("resources", ResourceRow),
+        ("links", LinkRow),
+        ("failures", FailureRow),
+        ("articles", ArticleRow),
+        ("assertions", AssertionRow),
+    ],
 )
 def test_the_fields_of_a_row_are_the_columns_of_its_table_in_order(path: Path, table: str, shape: type) -> None:
     with contextlib.closing(sqlite3.connect(path)) as plain:
@@ -97,8 +132,23 @@ def test_sqlite_itself_finds_the_file_sound(path: Path) -> None:
         assert plain.execute("PRAGMA foreign_key_check").fetchall() == []
         assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert plain.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
-        kept = plain.execute("SELECT * FROM records").fetchall()
-        assert b"s" * 16 not in {cell for each in kept for cell in each}
+
+
+def test_views_answer_what_broke_why_and_what_was_captured_twice(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as plain:
+        assert plain.execute("SELECT capture, page, url, reason FROM broken_links").fetchall() == [
+            (ID, "https://x.example/", "https://x.example/", "dns")
+        ]
+        assert plain.execute("SELECT reason, retryable, failures, captures FROM failures_by_reason").fetchall() == [
+            ("dns", 1, 1, 1)
+        ]
+        assert plain.execute("SELECT * FROM same_payload").fetchall() == []
+    with writing(path) as index:
+        index.replace(rows("20250101T000000Z-aaaaaa"))
+    with contextlib.closing(sqlite3.connect(path)) as plain:
+        assert plain.execute("SELECT payload, records, captures, urls FROM same_payload").fetchall() == [
+            (str(SOME), 2, 2, 1)
+        ]
 
 
 def test_a_capture_that_is_entered_twice_is_held_once(path: Path) -> None:
@@ -106,10 +156,24 @@ def test_a_capture_that_is_entered_twice_is_held_once(path: Path) -> None:
         index.replace(rows(title="Another"))
         assert index.counts()["records"] == 2
         assert [each.title for each in index.captures(5)] == ["Another"]
+        assert [each.title for each in index.search(Query(words="another"), 5).found] == ["Another"]
+        assert index.search(Query(words="title"), 5).found == ()
+
+
+def test_what_is_taken_out_leaves_no_word_and_no_host(path: Path) -> None:
+    with writing(path) as index:
+        other = rows(url="https://y.example/", title="Another", text="Other matters")
+        record = replace(other.records[0], host="y.example")
+        index.replace(replace(other, hosts=[HostRow("y.example", "example.y")], records=[record, *other.records[1:]]))
+    with contextlib.closing(sqlite3.connect(path)) as plain:
+        plain.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, words, row)")
+        terms = {str(term) for (term,) in plain.execute("SELECT term FROM temp.terms")}
+        assert terms == {"another", "other", "matters", "https", "y", "example"}
+        assert plain.execute("SELECT host FROM hosts").fetchall() == [("y.example",)]
 
 
 def test_rows_that_break_a_reference_leave_nothing_behind(path: Path) -> None:
-    broken = replace(rows("20250101T000000Z-aaaaaa"), records=[])
+    broken = replace(rows("20250101T000000Z-aaaaaa"), records=[], texts=[])
     with writing(path) as index, pytest.raises(StoreError):
         index.replace(broken)
     with reading(path) as index:
@@ -122,6 +186,7 @@ def test_sql_in_a_url_is_text(path: Path) -> None:
     with reading(path) as index:
         assert [each.url for each in index.resources(ID)] == [HOSTILE]
         assert [each.final for each in index.resources(ID)] == [HOSTILE]
+        assert [each.url for each in index.search(Query(words=HOSTILE), 5).found] == [HOSTILE]
         assert [each.title for each in index.captures(1)] == [HOSTILE]
         assert index.resources("' OR 1=1 --") == []
 
@@ -199,6 +264,10 @@ def somebody_elses(path: Path) -> None:
     executed(path, "CREATE TABLE captures (id TEXT)")
 
 
+def of_an_older_muniment(path: Path) -> None:
+    executed(path, "PRAGMA user_version = 1")
+
+
 def newer(path: Path) -> None:
     executed(path, "PRAGMA user_version = 99")
 
@@ -244,6 +313,7 @@ def asked(path: Path) -> None:
         scribbled,
         somebody_elses,
         newer,
+        of_an_older_muniment,
         with_a_trigger,
         with_a_view,
         with_a_table_less,
@@ -267,6 +337,70 @@ def test_a_database_of_something_else_is_told_apart_from_a_damaged_index(path: P
     somebody_elses(path)
     with pytest.raises(StoreError, match="not an index of muniment"):
         asked(path)
+
+
+def test_a_new_index_takes_the_place_of_one_that_is_read_and_of_no_other_file(path: Path, tmp_path: Path) -> None:
+    with created(tmp_path / "new.db") as index:
+        index.replace(rows(title="Newer"))
+    with reading(path) as reader:
+        assert supplant(tmp_path / "new.db", path)
+        assert [each.title for each in reader.captures(5)] == ["Newer"]
+    for end in ("-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+    garbage(path)
+    before = path.read_bytes()
+    assert not supplant(tmp_path / "new.db", path)
+    assert path.read_bytes() == before
+    assert not supplant(tmp_path / "new.db", tmp_path / "absent.db")
+    assert not (tmp_path / "absent.db").exists()
+
+
+def test_a_new_index_does_not_wait_for_ever_for_another_writer(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_PATIENCE", 0.05)
+    with created(tmp_path / "new.db"):
+        pass
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ArchiveLocked):
+            supplant(tmp_path / "new.db", path)
+
+
+def test_only_an_index_of_ours_with_a_smaller_version_is_an_older_one(path: Path) -> None:
+    assert not older(path)
+    newer(path)
+    assert not older(path)
+    of_an_older_muniment(path)
+    assert older(path)
+    somebody_elses(path)
+    assert not older(path)
+    garbage(path)
+    assert not older(path)
+
+
+def test_words_that_cannot_be_unpacked_are_damage_and_no_traceback(path: Path) -> None:
+    executed(path, "UPDATE texts SET text = X'00'")
+    with reading(path) as index, pytest.raises(StoreError, match="damaged"):
+        index.search(Query(words="words"), 5)
+
+
+def test_two_indexes_are_compared_row_by_row(path: Path, tmp_path: Path) -> None:
+    with created(tmp_path / "other.db") as index:
+        index.replace(rows())
+        index.replace(rows("20250101T000000Z-aaaaaa"))
+    with reading(path) as one, reading(tmp_path / "other.db") as other:
+        assert one.differences(one, 9).counts == {}
+        found = one.differences(other, 3)
+    assert found.counts == {
+        "captures": 1, "warcs": 1, "connections": 1, "records": 2, "links": 1, "failures": 1, "articles": 1,
+        "assertions": 1, "texts": 1, "words": 12,
+    }  # fmt: skip
+    assert [(each.table, each.key, each.column) for each in found.differences] == [
+        ("captures", "20250101T000000Z-aaaaaa", ""),
+        ("warcs", "20250101T000000Z-aaaaaa/0", ""),
+        ("connections", "20250101T000000Z-aaaaaa/c1", ""),
+    ]
 
 
 def test_a_symbolic_link_is_not_followed(path: Path) -> None:

@@ -16,7 +16,7 @@ from muniment.errors import DigestMismatch, FormatError, NotInLog, StoreError
 from muniment.log.journal import ENTRIES, WIDTH, Journal, covering
 from muniment.log.leaf import Leaf, LeafType, unbundle
 from muniment.manifest import Description, Statement
-from muniment.model import Kind, Record
+from muniment.model import Kind, Reason, Record, Role
 from muniment.seal import dsse
 
 __all__ = ["Claims", "Place", "committed", "last_words", "newest", "origins", "read"]
@@ -58,8 +58,17 @@ def last_words(records: Iterable[Record]) -> list[Record]:
     A 503 that was asked again and answered is no failure. In each role, because a redirect of something else may lead
     to the article's own URL again.
     """
-    ends = (line for line in records if line.outcome is not None and line.kind in {Kind.RESPONSE, Kind.ATTEMPT})
-    return sorted({(line.url, line.role): line for line in ends}.values(), key=lambda line: line.n)
+    ends: dict[tuple[str, Role | None], Record] = {}
+    for line in records:
+        if line.outcome is None or line.kind not in {Kind.RESPONSE, Kind.ATTEMPT}:
+            continue
+        if line.role is Role.REDIRECT:
+            # Asked again, it led elsewhere: what failed before under the role it was wanted in has been answered.
+            for role in [role for role in Role if (line.url, role) in ends]:
+                if ends[line.url, role].outcome not in {Reason.OK, Reason.REDIRECT}:
+                    del ends[line.url, role]
+        ends[line.url, line.role] = line
+    return sorted(ends.values(), key=lambda line: line.n)
 
 
 def origins(root: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""What was derived at capture, read back from metadata records: how each exchange went, and the links of each page.
+"""What was derived at capture, read back from metadata records: exchanges, connections, the links and words of pages.
 
 A rebuild reads these and never extracts again: the same records give the same rows, whatever extractor is installed.
 """
@@ -15,9 +15,22 @@ from muniment.errors import DigestMismatch, FormatError, IntegrityError, Munimen
 from muniment.model import Kind, Record, Role
 from muniment.warc import reader
 
-__all__ = ["Facts", "Link", "Page", "damaged", "gather", "of_failures_and_article", "plain_name", "where"]
+__all__ = [
+    "Article",
+    "Assertion",
+    "Facts",
+    "Link",
+    "Page",
+    "Peer",
+    "damaged",
+    "gather",
+    "of_failures_and_article",
+    "plain_name",
+    "where",
+]
 
 _LARGEST: Final = 256 << 20
+_STATED: Final = frozenset({Role.DERIVED, Role.OTHER})
 _ROLES: Final = {role.value: role for role in Role}
 
 
@@ -42,17 +55,52 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Assertion:
+    """One value that a page claims of itself: as it was read, as it stood there, and where."""
+
+    field: str
+    value: str
+    raw: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """What one metadata record says of the page ``record_id`` as an article; no value is better than another."""
+
+    record_id: str
+    extractor: str
+    assertions: tuple[Assertion, ...]
+    text: str
+    text_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What a metadata record says of a connection, besides what each line of the manifest says of it."""
+
+    host: str
+    port: int
+    opened: str
+    tls_version: str
+    cipher: str
+    alpn: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What the metadata records of a capture say; ``problems`` are sentences on those that could not be read.
 
     ``rules`` (the limit that cut an exchange) and ``details`` (why it ended so) are by the id of the response or
-    attempt that they are about.
+    attempt that they are about, ``peers`` by the id of the connection.
     """
 
     rules: Mapping[str, str]
     details: Mapping[str, str]
     pages: tuple[Page, ...]
     problems: tuple[str, ...]
+    articles: tuple[Article, ...] = ()
+    peers: Mapping[str, Peer] = field(default_factory=dict)
 
 
 def where(record: Record) -> str:
@@ -83,14 +131,14 @@ def gather(
     problems: list[str] = []
     with _Files(root, capture) as files:
         for line in records:
-            of_exchange = line.kind is Kind.ATTEMPT or (line.kind is Kind.METADATA and line.role is Role.DERIVED)
-            if not of_exchange or not wanted(line):
+            stated = line.kind is Kind.ATTEMPT or (line.kind is Kind.METADATA and line.role in _STATED)
+            if not stated or not wanted(line):
                 continue
             try:
                 found.take(line, canonical.decode(files.block(line), where(line)))
             except (FormatError, IntegrityError, StoreError) as damage:
                 problems.append(damaged(line, damage))
-    return Facts(found.rules, found.details, tuple(found.pages), tuple(problems))
+    return Facts(found.rules, found.details, tuple(found.pages), tuple(problems), tuple(found.articles), found.peers)
 
 
 @dataclass(slots=True)
@@ -100,6 +148,8 @@ class _Gathering:
     rules: dict[str, str] = field(default_factory=dict)
     details: dict[str, str] = field(default_factory=dict)
     pages: list[Page] = field(default_factory=list)
+    articles: list[Article] = field(default_factory=list)
+    peers: dict[str, Peer] = field(default_factory=dict)
 
     def take(self, line: Record, said: Any) -> None:
         """Take in what the record *line* said; a type that a later version writes is passed over."""
@@ -110,7 +160,14 @@ class _Gathering:
                 self.details[about] = str(said.get("detail", ""))
             case {"type": "links", "title": str(title), "links": [*links]}:
                 self.pages.append(Page(line.n, line.parent, title, tuple(_link(each, line) for each in links)))
-            case {"type": str(kind)} if kind != "links":
+            case {"type": "article", "assertions": [*claims], "text": str(text)}:
+                asserted = tuple(_assertion(each, line) for each in claims)
+                extractor, source = str(said.get("extractor", "")), str(said.get("text_source", ""))
+                self.articles.append(Article(line.parent, extractor, asserted, text, source))
+            case {"type": "connection", "id": str(number), "host": str(host), "port": int(port), "opened": str(opened)}:
+                tls = (str(said.get(each, "")) for each in ("tls_version", "cipher", "alpn"))
+                self.peers.setdefault(number, Peer(host, port, opened, *tls))
+            case {"type": str(kind)} if kind not in {"links", "article", "connection"}:
                 pass
             case _:
                 raise FormatError(where(line), expected="facts with a type", found=repr(said)[:80])
@@ -122,6 +179,15 @@ def _link(said: Any, line: Record) -> Link:
             return Link(url, _ROLES[role], kind, source)
         case _:
             raise FormatError(where(line), expected="a link with url, role, kind, source", found=repr(said)[:80])
+
+
+def _assertion(said: Any, line: Record) -> Assertion:
+    match said:
+        case {"field": str(name), "value": str(value), "raw": str(raw), "source": str(source)}:
+            return Assertion(name, value, raw, source)
+        case _:
+            expected = "an assertion with field, value, raw, source"
+            raise FormatError(where(line), expected=expected, found=repr(said)[:80])
 
 
 class _Files(contextlib.ExitStack):

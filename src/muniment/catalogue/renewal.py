@@ -4,6 +4,7 @@ Both ways go through the same rows, so that a rebuilt index equals, row by row, 
 """
 
 import contextlib
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,9 @@ from muniment.catalogue.claims import Claims, Place, committed, newest, origins,
 from muniment.catalogue.facts import gather
 from muniment.catalogue.rows import rows
 from muniment.errors import FormatError, IntegrityError, StoreError
-from muniment.index import Index, Rows, created, reading, writing
+from muniment.index import Comparison, Index, Rows, created, older, reading, supplant, writing
 
-__all__ = ["Rebuilt", "add", "catalogue", "consulted", "rebuild", "unlisted"]
+__all__ = ["Checked", "Rebuilt", "add", "catalogue", "check", "consulted", "rebuild", "unlisted"]
 
 _NEW: Final = ".new"
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
@@ -26,6 +27,15 @@ _BESIDE: Final = ("", "-wal", "-shm", "-journal")
 class Rebuilt:
     """What a rebuild brought: the rows of each table, and a sentence for each file that could not be read."""
 
+    counts: dict[str, int]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check of the index found: how it differs from what the evidence gives, and what could not be read."""
+
+    comparison: Comparison
     counts: dict[str, int]
     problems: tuple[str, ...]
 
@@ -49,12 +59,12 @@ def _rows(root: Path, claims: Claims) -> tuple[Rows, tuple[str, ...]]:
 def add(root: Path, capture: str, claims: Claims | None = None) -> tuple[str, ...]:
     """Enter the committed *capture* into the archive's index, under the archive's lock; *claims* where they were read.
 
-    Where there is no index, all captures are entered into a new one. Returns what could not be read; raises as
-    :func:`catalogue`, and StoreError for an index that must be rebuilt.
+    Where there is no index, or one that an older muniment made, all captures are entered into a new one. Returns what
+    could not be read; raises as :func:`catalogue`, and StoreError for an index that must be rebuilt.
     """
     path = root / layout.INDEX
     with durable.locked(root / layout.archive_lock()):
-        if not path.exists():
+        if _unusable(path):
             return _rebuild(root, path, lambda _: None).problems
         with writing(path) as index:
             return catalogue(root, capture, index, claims)
@@ -72,48 +82,78 @@ def rebuild(root: Path, path: Path, progress: Callable[[str], None]) -> Rebuilt:
 
 # 1. A new index is made beside the old one, which goes on answering.  What an earlier crash left there is removed.
 # 2. It is checked, closed and thereby whole in its one file.
-# 3. The old one's write-ahead log is brought in and removed: SQLite would read it into the new file.
-# 4. The new file takes the old one's name, synced: the moment from which on it answers.  A crash before it leaves the
-#    old index, one after it the new.
+# 3. Where an index is there that SQLite can open, the new one is written into it in one transaction: readers see the
+#    old rows until it is committed and the new ones from then on, also those who open it at that very moment.
+# 4. Otherwise nobody can be reading: its write-ahead log is removed, which SQLite would read into the new file, and
+#    the new file takes its name, synced.  A crash before 3 or 4 leaves the old index, one after it the new.
 def _rebuild(root: Path, path: Path, progress: Callable[[str], None]) -> Rebuilt:
     new = path.with_name(path.name + _NEW)
     _clear(new)
-    problems: list[str] = []
     try:
-        with created(new) as index:  # 1
-            for place in _places(root, problems):
-                progress(place.leaf.id)
-                try:
-                    found, unread = _rows(root, read(root, place.leaf.id, place))
-                except (FormatError, IntegrityError, StoreError) as damage:
-                    problems.append(str(damage))
-                    continue
-                index.replace(found)  # a failure here is the disk's, and ends the rebuild
-                problems += unread
+        with created(new) as index:  # 1, and at its end 2
+            problems = _derived(root, index, progress)
             counts = index.counts()
-            index.settle()  # 2
-        _settle_old(path)  # 3
-        durable.supersede(new, path)  # 4
+        if not supplant(new, path):  # 3
+            for end in _BESIDE[1:]:  # 4
+                durable.remove(path.with_name(path.name + end))
+            durable.supersede(new, path)
     finally:
         _clear(new)
     return Rebuilt(counts, tuple(problems))
 
 
+def _derived(root: Path, index: Index, progress: Callable[[str], None]) -> list[str]:
+    """Enter all captures into *index*, in the order of the logs, and return what could not be read."""
+    problems: list[str] = []
+    for place in _places(root, problems):
+        progress(place.leaf.id)
+        try:
+            found, unread = _rows(root, read(root, place.leaf.id, place))
+        except (FormatError, IntegrityError, StoreError) as damage:
+            problems.append(str(damage))
+            continue
+        index.replace(found)  # a failure here is the disk's, and ends the rebuild
+        problems += unread
+    return problems
+
+
+def check(root: Path, path: Path, progress: Callable[[str], None], most: int) -> Checked:
+    """Derive everything anew, aside, and hold the index *path* against it; *most* differences are named.
+
+    Nothing of the archive is written, and no lock is held: a capture that is committed meanwhile may be named as
+    missing. The new index lies in the system's folder for temporary files while it is needed. Raises StoreError for an
+    index that cannot be opened at all.
+    """
+    with reading(path) as found, tempfile.TemporaryDirectory(prefix="muniment-") as folder:
+        aside = Path(folder) / path.name
+        with created(aside) as index:
+            problems = _derived(root, index, progress)
+        with reading(aside) as wanted:
+            return Checked(found.differences(wanted, most), wanted.counts(), tuple(problems))
+
+
 @contextlib.contextmanager
 def consulted(root: Path, told: Callable[[str], None]) -> Iterator[Index]:
-    """Open the archive's index for questions; where it is missing it is made anew, and *told* is a sentence about it.
+    """Open the archive's index for questions; where it is missing or of an older muniment it is made anew.
 
-    The one thing that a command which only reads may write, because nothing is lost by it and nothing repaired.
+    *told* is a sentence about it then. The one thing that a command which only reads may write, because nothing is lost
+    by it and nothing repaired.
     """
     path = root / layout.INDEX
-    if not path.exists():
-        told(f"{path.name} is missing; it is made anew from archive/ and manifests/")
+    if why := _unusable(path):
+        told(f"{path.name} {why}; it is made anew from archive/ and manifests/")
         with durable.locked(root / layout.archive_lock()):
-            if not path.exists():
+            if _unusable(path):
                 for problem in _rebuild(root, path, lambda _: None).problems:
                     told(f"{problem}; run `muniment verify`")
     with reading(path) as index:
         yield index
+
+
+def _unusable(path: Path) -> str:
+    if not path.exists():
+        return "is missing"
+    return "was made by an older muniment" if older(path) else ""
 
 
 def unlisted(root: Path, index: Index) -> list[str]:
@@ -135,13 +175,6 @@ def _places(root: Path, problems: list[str]) -> Iterator[Place]:
             yield from committed(root, origin)
         except (FormatError, StoreError) as damage:
             problems.append(str(damage))
-
-
-def _settle_old(path: Path) -> None:
-    with contextlib.suppress(StoreError), writing(path) as old:
-        old.settle()
-    for end in _BESIDE[1:]:
-        durable.remove(path.with_name(path.name + end))
 
 
 def _clear(new: Path) -> None:

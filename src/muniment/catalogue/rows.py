@@ -1,16 +1,35 @@
 """From what was sealed about a capture, and the facts beside it, to the rows of the index; pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from muniment import layout
 from muniment.catalogue.claims import Claims, last_words
-from muniment.catalogue.facts import Facts
-from muniment.index import CaptureRow, FailureRow, LinkRow, ResourceRow, Rows
+from muniment.catalogue.facts import Article, Facts, Peer
+from muniment.errors import FormatError
+from muniment.index import (
+    ArticleRow,
+    AssertionRow,
+    CaptureRow,
+    ConnectionRow,
+    FailureRow,
+    HostRow,
+    LinkRow,
+    RecordRow,
+    Rows,
+    TextRow,
+    WarcRow,
+)
+from muniment.message.url import Url
 from muniment.model import Kind, Reason, Record, Role
 
 __all__ = ["article", "failures", "final", "resources", "rows", "unverified"]
 
 _GOT: Final = frozenset({Reason.OK, Reason.REDIRECT})
+_ANSWERS: Final = frozenset({Kind.RESPONSE, Kind.ATTEMPT})
+_OWN: Final = frozenset({Kind.METADATA, Kind.ATTEMPT, Kind.WARCINFO, Kind.REQUEST})
+_UNTOLD: Final = Peer("", 0, "", "", "", "")
 _VERIFIED: Final = frozenset({"", "none", "ok"})
 
 
@@ -55,13 +74,153 @@ def final(claims: Claims) -> Mapping[str, str]:
 def rows(claims: Claims, facts: Facts) -> Rows:
     """Return everything that the index holds of the capture."""
     answered, missing = resources(claims), failures(claims)
+    folder = layout.evidence(claims.capture)
+    warcs = {name: n for n, name in enumerate(dict.fromkeys(line.position.file for line in claims.records))}
+    places = _Places(
+        warcs=warcs,
+        numbers={line.record_id: line.n for line in claims.records},
+        exchanges=_exchanges(claims.records),
+        hosts={line.n: host for line in claims.records if line.kind in _ANSWERS and (host := _host(line.url))},
+        answers=frozenset(line.n for line in answered),
+        final=final(claims),
+    )
+    pages = {each.record_id: each.title for each in reversed(facts.pages)}
+    articles = {each.record_id: each for each in facts.articles}
+    of_pages = [line for line in claims.answers() if line.record_id in pages or line.record_id in articles]
+    last = sorted({line.n: line for line in (*answered, *missing)}.items())
     return Rows(
         capture=_capture(claims, facts, answered, missing),
-        records=claims.records,
-        resources=tuple(_resources(claims, answered)),
-        links=tuple(_links(claims.capture, facts)),
+        warcs=tuple(_warc(claims, str(folder / name), name, n) for name, n in warcs.items()),
+        hosts=tuple(HostRow(each, _backwards(each)) for each in sorted(set(places.hosts.values()))),
+        connections=tuple(_connections(claims, facts)),
+        records=tuple(_record(claims.capture, line, places) for line in claims.records),
+        links=tuple(_links(claims.capture, facts, places.numbers)),
         failures=tuple(_failure(claims.capture, facts, line) for line in missing),
+        articles=tuple(
+            _article(claims.capture, line, pages.get(line.record_id, ""), articles.get(line.record_id))
+            for line in of_pages
+        ),
+        assertions=tuple(_assertions(claims.capture, of_pages, articles)),
+        texts=tuple(TextRow(n, _text(articles.get(line.record_id))) for n, line in last),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where things stand in a capture: files and records by name, hosts and exchanges by line."""
+
+    warcs: Mapping[str, int]
+    numbers: Mapping[str, int]
+    exchanges: Mapping[int, int]
+    hosts: Mapping[int, str]
+    answers: frozenset[int]
+    final: Mapping[str, str]
+
+
+def _exchanges(records: Sequence[Record]) -> dict[int, int]:
+    """Return, for each request and facts, the line of the answer or attempt before them that has their URL and date."""
+    found: dict[int, int] = {}
+    answer: Record | None = None
+    for line in records:
+        if line.kind in _ANSWERS:
+            answer = line
+        elif answer is not None and (line.url, line.date) == (answer.url, answer.date):
+            found[line.n] = answer.n
+    return found
+
+
+def _host(url: str) -> str:
+    try:
+        return Url.parse(url).host
+    except FormatError:
+        return ""  # a URL that could not even be asked for has none
+
+
+def _backwards(host: str) -> str:
+    return host if ":" in host else ".".join(reversed(host.split(".")))
+
+
+def _record(capture: str, line: Record, places: _Places) -> RecordRow:
+    exchange = places.exchanges.get(line.n)
+    # Digests and sizes of what muniment wrote about an exchange are nobody's question.
+    asked = line.kind not in _OWN
+    led_to = places.final.get(line.record_id)
+    return RecordRow(
+        capture=capture,
+        n=line.n,
+        kind=line.kind,
+        record_id=line.record_id,
+        exchange=exchange,
+        url=None if exchange else line.url or None,
+        host=places.hosts.get(line.n),
+        date=None if exchange else line.date,
+        role=line.role,
+        status=line.status,
+        media_type=(line.media_type or None) if asked else None,
+        parent=places.numbers.get(line.parent),
+        warc=places.warcs[line.position.file],
+        offset=line.position.offset,
+        length=line.position.length,
+        payload=line.payload if asked else None,
+        content=line.content if asked else None,
+        size=line.size if asked else None,
+        connection=line.connection or None,
+        truncated=line.truncated,
+        outcome=line.outcome,
+        answer=True if line.n in places.answers else None,
+        final=led_to if led_to != line.url else None,
+    )
+
+
+def _warc(claims: Claims, path: str, name: str, n: int) -> WarcRow:
+    held = [line.position.length for line in claims.records if line.position.file == name]
+    return WarcRow(claims.capture, n, path, dict(claims.statement.subjects).get(path), sum(held), len(held))
+
+
+def _connections(claims: Claims, facts: Facts) -> Iterator[ConnectionRow]:
+    seen: set[str] = set()
+    for line in claims.records:
+        if not line.connection or line.connection in seen:
+            continue
+        seen.add(line.connection)
+        peer = facts.peers.get(line.connection) or _UNTOLD
+        yield ConnectionRow(
+            capture=claims.capture,
+            id=line.connection,
+            host=peer.host or None,
+            address=line.address,
+            port=peer.port or None,
+            tls=line.tls,
+            tls_version=peer.tls_version or None,
+            cipher=peer.cipher or None,
+            alpn=peer.alpn or None,
+            chain=line.chain,
+            opened=peer.opened or None,
+        )
+
+
+def _article(capture: str, line: Record, title: str, said: Article | None) -> ArticleRow:
+    return ArticleRow(
+        capture=capture,
+        n=line.n,
+        url=line.url,
+        role=line.role,
+        title=title,
+        extractor=said.extractor if said else "",
+        text_source=said.text_source if said else "",
+        characters=len(said.text) if said else 0,
+    )
+
+
+def _assertions(capture: str, pages: Iterable[Record], articles: Mapping[str, Article]) -> Iterator[AssertionRow]:
+    for line in pages:
+        said = articles.get(line.record_id)
+        for place, each in enumerate(said.assertions if said else ()):
+            yield AssertionRow(capture, line.n, place, each.field, each.value, each.raw, each.source)
+
+
+def _text(said: Article | None) -> str | None:
+    return said.text if said and said.text else None
 
 
 def title(claims: Claims, facts: Facts) -> str:
@@ -96,32 +255,12 @@ def _capture(claims: Claims, facts: Facts, answered: list[Record], missing: list
     )
 
 
-def _resources(claims: Claims, answered: list[Record]) -> Iterator[ResourceRow]:
-    led_to = final(claims)
-    for line in answered:
-        yield ResourceRow(
-            capture=claims.capture,
-            n=line.n,
-            url=line.url,
-            role=line.role,
-            status=line.status,
-            outcome=line.outcome,
-            media_type=line.media_type,
-            size=line.size,
-            payload=line.payload,
-            content=line.content,
-            tls=line.tls,
-            record_id=line.record_id,
-            parent=line.parent,
-            file=line.position.file,
-            final=led_to.get(line.record_id, line.url),
-        )
-
-
-def _links(capture: str, facts: Facts) -> Iterator[LinkRow]:
+def _links(capture: str, facts: Facts, numbers: Mapping[str, int]) -> Iterator[LinkRow]:
     for page in facts.pages:
-        for place, link in enumerate(page.links):
-            yield LinkRow(capture, page.n, place, page.record_id, link.url, link.role, link.kind, link.source)
+        # Facts about no page of this capture say nothing that could be found again.
+        about = numbers.get(page.record_id)
+        for place, link in enumerate(page.links if about else ()):
+            yield LinkRow(capture, page.n, place, about or 0, link.url, link.role, link.kind, link.source)
 
 
 def _failure(capture: str, facts: Facts, line: Record) -> FailureRow:

@@ -39,6 +39,10 @@ def main() -> NoReturn:
     except click.exceptions.Abort:
         click.echo("\nStopped.", err=True)
         sys.exit(130)
+    except SystemExit as ended:
+        # click ends so, with 1, when whoever read our output has gone; that is no finding. 141 is what the shell calls
+        # a process that SIGPIPE ended.
+        sys.exit(141 if type(sys.stdout).__name__.endswith("PacifyFlushWrapper") else ended.code)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as wrong:
@@ -47,9 +51,9 @@ def main() -> NoReturn:
     except MunimentError as failure:
         click.echo(f"muniment: {safe(str(failure))}", err=True)
         sys.exit(next((status for kind, status in _EXITS if isinstance(failure, kind)), 70))
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
-        sys.exit(0)
+    except OSError as failure:
+        click.echo(f"muniment: {safe(str(failure))}", err=True)
+        sys.exit(74)
     except KeyboardInterrupt:
         click.echo("\nStopped.", err=True)
         sys.exit(130)

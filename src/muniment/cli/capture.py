@@ -66,9 +66,13 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
     from muniment.capture.recovery import left_open
     from muniment.cli import read_passphrase
     from muniment.cli.recover import recovered
+    from muniment.message.url import spoken
+    from muniment.report.words import safe
     from muniment.seal.keys import KeyRole, needs_passphrase
 
     seed = _seed(url)
+    if (host := spoken(seed.host)) != seed.host:
+        tell(f"Look twice at the host: {safe(host)}")
     archive = room.archive
     rules = _rules(archive, options)
     held = commit.signers(
@@ -102,7 +106,7 @@ class _Interruption:
         import os
 
         if self._stop.is_set():
-            os.write(2, b"\nStopped at once. The capture stays open and unsealed; `muniment verify` names it.\n")
+            os.write(2, b"\nStopped at once. What was not sealed yet stays as it is; `muniment recover` seals it.\n")
             os._exit(130)
         self._stop.set()
         os.write(2, b"\nInterrupted: finishing what is on its way, then sealing it. Press Ctrl-C again to stop now.\n")
@@ -132,6 +136,9 @@ def _rules(archive: "Archive", options: dict[str, Any]) -> "Rules":
     for each in ca_files:
         if not Path(each).is_file():
             raise JobError(f"{each}: there is no such file of certificate authorities (--ca-file, PEM)")
+    agent = options["user_agent"] or chosen.user_agent or ""
+    if not agent.isprintable():
+        raise JobError(f"--user-agent {agent!r}: holds a line end or another character that no request may carry")
     return Rules(
         engine="static",
         cited=options["cited"] if options["cited"] is not None else chosen.cited or 0,
@@ -141,7 +148,7 @@ def _rules(archive: "Archive", options: dict[str, Any]) -> "Rules":
         dns=not options["no_dns"],
         tls=options["tls"] or chosen.tls or "record",
         ca_files=tuple(str(Path(each).absolute()) for each in ca_files),
-        user_agent=options["user_agent"] or chosen.user_agent or "",
+        user_agent=agent,
     )
 
 

@@ -89,7 +89,10 @@ def run(room: Room, *, delay: str) -> int:
         ("the whole account", f"muniment show {captured['id']}"),
     ):
         click.echo(f"  {label + ':':<44} {where}")
-    click.echo(f"\nThese keys are for the demo only: MUNIMENT_HOME={safe(os.path.relpath(home))}")
+    click.echo(
+        "\nThe demo has keys and trust of its own. To go on with it by hand, begin each line so:\n"
+        f"  MUNIMENT_HOME={safe(os.path.relpath(home))} {safe(os.path.relpath(sys.argv[0]))} verify"
+    )
     return 0
 
 

@@ -77,7 +77,7 @@ def _places(room: Room) -> Iterator[_Symptom]:
 def _archive(room: Room) -> Iterator[_Symptom]:
     from muniment import durable, layout
     from muniment.errors import MunimentError
-    from muniment.seal.keys import export
+    from muniment.seal.keys import KeyRole, export
 
     try:
         archive = room.archive
@@ -86,7 +86,10 @@ def _archive(room: Room) -> Iterator[_Symptom]:
         return
     yield _Symptom("archive", fit=True, found=f"{archive.root}, log {archive.origin}")
     try:
-        yield _Symptom("keys", fit=True, found=f"{len(export(archive.keys))} in {archive.keys}")
+        present = {role.value for role in export(archive.keys)}
+        lacking = ", ".join(sorted({role.value for role in KeyRole} - present))
+        found = f"{', '.join(sorted(present))} in {archive.keys}" + (f"; lacking: {lacking}" if lacking else "")
+        yield _Symptom("keys", not lacking, found, "muniment keys restore FILE brings a key back from a backup")
     except MunimentError as wrong:
         yield _Symptom("keys", fit=False, found=str(wrong), remedy="only verifying and reading work without them")
     space = durable.free(archive.root)

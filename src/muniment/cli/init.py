@@ -1,5 +1,6 @@
 """``muniment init``: a new archive, its keys outside of it, and the trust that daily use needs."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -56,5 +57,5 @@ def init(room: Room, /, folder: Path, *, name: str | None, operator: str, as_jso
         "If somebody else gets them, they can seal in your name. So:\n"
         "    muniment keys backup FILE      keeps an encrypted copy; put it on another disk\n"
         "    muniment trust show            prints the lines by which others verify; hand them over early\n\n"
-        f"Next: muniment --archive {safe(str(folder))} capture https://…"
+        f"Next: muniment --archive {safe(shlex.quote(str(folder)))} capture https://…"
     )

@@ -20,6 +20,7 @@ def keys() -> None:
 @click.pass_obj
 def list_keys(room: Room, *, as_json: bool) -> None:
     """Say which keys there are, what each is for, and where it lies."""
+    from muniment.report.words import safe
     from muniment.seal.keys import KeyRole, export, needs_passphrase, path
 
     archive = room.archive
@@ -41,7 +42,7 @@ def list_keys(room: Room, *, as_json: bool) -> None:
         guard = "encrypted" if each["encrypted"] else "not encrypted"
         click.echo(f"{each['role']:<9} {purpose[KeyRole(str(each['role']))]:<18} {each['algorithm']}, {guard}")
         click.echo(f"          {each['keyid']}")
-        click.echo(f"          {each['file']}")
+        click.echo(f"          {safe(each['file'])}")
 
 
 @keys.command()
@@ -88,7 +89,24 @@ def backup(
         needed=stored.needs_passphrase(folder, stored.KeyRole.OPERATOR),
         what="The passphrase of the archive's keys",
     )
-    secret = read_passphrase(backup_passphrase_file, None, needed=True, what="A passphrase for the copy")
+    what = "A passphrase for the copy (or --backup-passphrase-file)"
+    secret = read_passphrase(backup_passphrase_file, None, needed=True, what=what)
     stored.backup(folder, file.absolute(), secret or b"", unlock=unlock)
     click.echo(f"Both keys are in {safe(os.fspath(file))}, encrypted.")
     tell("Keep it on another disk, and the passphrase apart from it. Without the passphrase the copy is worthless.")
+
+
+@keys.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--backup-passphrase-file", type=click.Path(path_type=Path), help="Read the copy's passphrase from here.")
+@click.pass_obj
+def restore(room: Room, file: Path, backup_passphrase_file: Path | None) -> None:
+    """Bring both private keys of this archive back from the copy FILE; they keep the passphrase of the copy."""
+    from muniment.report.words import safe
+    from muniment.seal import keys as stored
+
+    what = "The passphrase of the copy (or --backup-passphrase-file)"
+    secret = read_passphrase(backup_passphrase_file, None, needed=True, what=what)
+    folder = room.archive.keys
+    found = stored.restore(file.absolute(), folder, secret or b"")
+    click.echo(f"{' and '.join(role.value for role in found)} key are back in {safe(os.fspath(folder))}, encrypted.")

@@ -1,7 +1,8 @@
-"""``muniment list``, ``show``, ``extract`` and ``index``: what was captured, and how to have it in one's hands."""
+"""``muniment list``, ``show`` and ``extract``: what was captured, and how to have it in one's hands."""
 
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from muniment.model import Role
 if TYPE_CHECKING:
     from muniment.index import CaptureRow
 
-__all__ = ["extract", "index", "list_captures", "print_account", "show"]
+__all__ = ["extract", "list_captures", "print_account", "show"]
 
 _SCHEMA: Final = "muniment.list/1"
 _MOST_MISSING: Final = 20
@@ -118,44 +119,6 @@ def extract(room: Room, /, capture: str, *, out: Path, as_stored: bool, as_json:
     return 1 if found.problems else 0
 
 
-@click.group()
-def index() -> None:
-    """Look after the index, which is derived from archive/ and manifests/ and may be deleted at any time."""
-
-
-@index.command()
-@json_option
-@click.pass_obj
-def rebuild(room: Room, /, *, as_json: bool) -> int:
-    """Make the index anew from archive/ and manifests/ alone; readers may go on meanwhile."""
-    from muniment import catalogue, layout
-    from muniment.report.words import safe
-
-    root = room.root
-    shown = sys.stderr.isatty() and not as_json
-    done = catalogue.rebuild(root, root / layout.INDEX, tell if shown else lambda _: None)
-    for problem in done.problems:
-        _told(problem)
-    exit_status = 3 if done.problems else 0
-    if as_json:
-        echo_json(
-            {
-                "schema": "muniment.rebuilt/1",
-                "counts": done.counts,
-                "problems": list(done.problems),
-                "exit": exit_status,
-            }
-        )
-    else:
-        click.echo("Index rebuilt. " + ", ".join(f"{name}: {number:,}" for name, number in done.counts.items()))
-        if done.problems:
-            click.echo(
-                f"{len(done.problems):,} could not be read; {safe('muniment verify')} tells where the damage is."
-            )
-        click.echo("Next: muniment verify" if done.problems else "Next: muniment list")
-    return exit_status
-
-
 def _capture(root: Path, text: str) -> str:
     """Return the id of the one committed capture that *text* begins; JobError when there is none, or several."""
     from muniment import catalogue, layout
@@ -167,6 +130,8 @@ def _capture(root: Path, text: str) -> str:
         begun = (root / layout.claims(text)).is_dir()
     except FormatError:
         begun = False
+    if not text.isascii():  # no id is so, and the index could not even be asked for what no encoding holds
+        raise JobError(f"{text}: no capture has an id that begins so; see `muniment list`")
     if begun:
         raise JobError(
             f"{text}: was opened and is not sealed: it is being captured, or was cut off; see muniment verify"
@@ -249,8 +214,9 @@ def _print_summary(document: dict[str, Any]) -> None:
         f"{document['id']}  {document['verdict']}",
         *([f"  title    {safe(title)}"] if title else []),
         f"  URL      {safe(document['url'])}",
+        *_hosts(document),
         f"  opened   {document['opened']}, closed {document['closed']}, engine {safe(document['engine'])}",
-        *(f"  WARC     {each['file']}  ({_spoken(each['size'])})" for each in document["warcs"]),
+        *(f"  WARC     {safe(each['file'])}  ({_spoken(each['size'])})" for each in document["warcs"]),
         f"  sealed   {document['statement']['file']}",
         f"           sha256 {document['statement']['sha256']}, by key "
         + ", ".join(f"{each[:16]}…" for each in document["statement"]["signed_by"]),
@@ -264,6 +230,22 @@ def _print_summary(document: dict[str, Any]) -> None:
     click.echo("\n".join(lines))
 
 
+def _hosts(document: dict[str, Any]) -> list[str]:
+    """Return a line for each host that is not written in plain ASCII: its letters, their script, and a warning."""
+    from muniment.errors import FormatError
+    from muniment.message.url import Url, spoken
+    from muniment.report.words import safe
+
+    urls = [document["url"], *(each["url"] for kind in ("resources", "missing") for each in document[kind])]
+    hosts: dict[str, None] = {}
+    for url in urls:
+        with suppress(FormatError):  # what is no URL leads to no host
+            hosts |= {Url.parse(url).host: None} if "xn--" in url else {}
+    told = [f"  host     {safe(spoken(host))}" for host in hosts if spoken(host) != host]
+    more = [f"  host     … and {len(told) - _MOST_MISSING:,} more"] if len(told) > _MOST_MISSING else []
+    return [*told[:_MOST_MISSING], *more]
+
+
 def _roles(document: dict[str, Any]) -> list[str]:
     numbers: Counter[str] = Counter()
     octets: Counter[str] = Counter()
@@ -275,13 +257,19 @@ def _roles(document: dict[str, Any]) -> list[str]:
     return [f"  got      {told or 'nothing'}"]
 
 
+def _cut(document: dict[str, Any]) -> str:
+    """Say that an interrupted capture cannot list what it had not come to yet."""
+    cut_short = document["verdict"] == "interrupted"
+    return "; it was cut short, and what it had not come to yet is not listed" if cut_short else ""
+
+
 def _missing(document: dict[str, Any]) -> list[str]:
     from muniment.report.words import safe
 
     missing = document["missing"]
     if not missing:
-        return ["  missing  nothing that was asked for"]
-    lines = [f"  missing  {len(missing):,} not got whole"]
+        return [f"  missing  nothing that was asked for{_cut(document)}"]
+    lines = [f"  missing  {len(missing):,} not got whole{_cut(document)}"]
     for each in missing[:_MOST_MISSING]:
         why = each["reason"] + (f" {each['status']}" if each["status"] else "")
         rule = f" (limit {safe(each['rule'])})" if each["rule"] else ""

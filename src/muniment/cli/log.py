@@ -23,14 +23,15 @@ def checkpoint(room: Room, *, as_json: bool) -> None:
     from muniment.errors import JobError
     from muniment.log.journal import Journal
     from muniment.log.note import unverified_checkpoint
+    from muniment.report.words import safe
 
     archive = room.archive
     journal = Journal(archive.root, archive.origin)
     if not journal.sizes():
         raise JobError(f"{archive.root}: the log is empty; capture something first")
     signed = journal.newest()
+    shown = unverified_checkpoint(signed, journal.folder)  # whatever else lies there is not printed
     if as_json:
-        shown = unverified_checkpoint(signed)
         echo_json(
             {
                 "schema": "muniment.checkpoint/1",
@@ -42,5 +43,6 @@ def checkpoint(room: Room, *, as_json: bool) -> None:
             }
         )
         return
-    click.echo(signed.decode(), nl=False)
+    for line in signed.decode().removesuffix("\n").split("\n"):
+        click.echo(safe(line))
     tell("\nKeep these lines where nobody who can write to this archive can change them: a mail, a printed page.")

@@ -37,12 +37,15 @@ def verify(  # noqa: PLR0913 - one argument for each option
     1: a check failed; 4: nothing failed, but something required could not be decided.
     """
     from muniment import __version__, durable
+    from muniment.errors import JobError
     from muniment.report import document, terminal
     from muniment.report import page as pages
     from muniment.report.words import safe
     from muniment.verify import Depth
     from muniment.verify import verify as verified
 
+    if page is not None and os.path.lexists(page):
+        raise JobError(f"{page}: something is there already and is never overwritten; name a new file for the report")
     root, only = _what(room, path)
     trust = _trust(room, trust_file)
     found = verified(
@@ -55,8 +58,8 @@ def verify(  # noqa: PLR0913 - one argument for each option
     shown = f"{root}, capture {only}" if only else str(root)
     if page is not None:
         written = pages.render(found, pages.Occasion(shown, datetime.now(UTC), __version__))
-        durable.replace(page.absolute(), written.encode())
-        tell(f"The report is in {safe(os.fspath(page))}")
+        durable.create(page.absolute(), written.encode(), mode=0o644)
+        tell(f"{found.verdict.value.upper()}. The report is in {safe(os.fspath(page))}")
     if as_json:
         click.echo(document.render(found), nl=False)
     elif page is None:
@@ -107,6 +110,7 @@ def _outside(room: Room, root: Path) -> "Outside":
     """Return what this machine knows of logs: their newest checkpoints, and which keys it holds itself."""
     from muniment.capture.archive import opened
     from muniment.errors import MunimentError
+    from muniment.report.words import safe
     from muniment.seal.keys import export
     from muniment.verify import Outside
 
@@ -127,5 +131,5 @@ def _outside(room: Room, root: Path) -> "Outside":
         try:
             origins = (opened(root, room.home).origin,)
         except MunimentError as wrong:
-            tell(f"The archive's settings are not used: {wrong}")
+            tell(f"The archive's settings are not used: {safe(str(wrong))}")
     return Outside(remembered=remembered, origins=origins, host_keys=frozenset(keyids))

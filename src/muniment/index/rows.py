@@ -7,16 +7,30 @@ UTC with microseconds, so that text order is time order; what is not known is NU
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 from muniment import manifest
 from muniment.digest import Digest
 from muniment.errors import FormatError
-from muniment.model import Reason, Record, Role, State
+from muniment.model import Kind, Reason, Role, State, Truncation
 
-__all__ = ["CaptureRow", "FailureRow", "LinkRow", "ResourceRow", "Rows", "cells", "record_cells", "row"]
-
-Row = TypeVar("Row", bound="CaptureRow | ResourceRow | LinkRow | FailureRow")
+__all__ = [
+    "ArticleRow",
+    "AssertionRow",
+    "CaptureRow",
+    "ConnectionRow",
+    "FailureRow",
+    "HostRow",
+    "LinkRow",
+    "RecordRow",
+    "ResourceRow",
+    "Rows",
+    "TextRow",
+    "WarcRow",
+    "cells",
+    "row",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +66,80 @@ class CaptureRow:
 
 
 @dataclass(frozen=True, slots=True)
+class WarcRow:
+    """A WARC file of a capture: its place among them, its path in the archive, and what the statement says of it."""
+
+    capture: str
+    n: int
+    file: str
+    sha256: Digest | None
+    size: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """A host that some URL names, in ASCII, its labels backwards: so that a domain and all below it lie together."""
+
+    host: str
+    backwards: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """A connection: ``address``, ``tls``, ``chain`` as the manifest has them, the others from its metadata record."""
+
+    capture: str
+    id: str
+    host: str | None
+    address: str
+    port: int | None
+    tls: str
+    tls_version: str | None
+    cipher: str | None
+    alpn: str | None
+    chain: Digest | None
+    opened: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """A line of the manifest, where it was sealed: ``warc`` is the file's ``n``, ``parent`` the line it is due to.
+
+    ``exchange`` is set for a request and for facts: the line of the answer or attempt whose URL and date they share.
+    ``answer`` marks the last answer of its URL in its role; ``final`` is the URL to which its redirects led, where that
+    is another. Digests of documents that muniment wrote itself, of members and of whole records stay in the manifest,
+    as does the salt, which keeps undisclosed lines secret.
+    """
+
+    capture: str
+    n: int
+    kind: Kind
+    record_id: str
+    exchange: int | None
+    url: str | None
+    host: str | None
+    date: datetime | None
+    role: Role | None
+    status: int | None
+    media_type: str | None
+    parent: int | None
+    warc: int
+    offset: int
+    length: int
+    payload: Digest | None
+    content: Digest | None
+    size: int | None
+    connection: str | None
+    truncated: Truncation | None
+    outcome: Reason | None
+    answer: bool | None
+    final: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceRow:
-    """A URL that was answered: its last answer.
+    """A URL that was answered: its last answer; a row of the view ``resources``, never written.
 
     ``n`` is its line in the manifest. ``final`` is the URL to which its redirects led, its own where there are none.
     An answer that was cut or refused (404) is listed too, and as a failure beside.
@@ -65,8 +151,8 @@ class ResourceRow:
     role: Role | None
     status: int | None
     outcome: Reason | None
-    media_type: str
-    size: int
+    media_type: str | None
+    size: int | None
     payload: Digest | None
     content: Digest | None
     tls: str
@@ -78,15 +164,15 @@ class ResourceRow:
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """A link that a captured page holds.
+    """A link that a captured page holds, from the record ``page`` to ``url``.
 
-    ``n`` is the line of the metadata record that lists it, ``place`` its position there; ``record_id`` is the page.
+    ``n`` is the line of the metadata record that lists it, ``place`` its position there.
     """
 
     capture: str
     n: int
     place: int
-    record_id: str
+    page: int
     url: str
     role: Role | None
     kind: str
@@ -109,22 +195,72 @@ class FailureRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ArticleRow:
+    """A captured page and what its extractors said of it; ``characters`` is the length of its text.
+
+    ``extractor`` and ``text_source`` are empty where only its links were looked for.
+    """
+
+    capture: str
+    n: int
+    url: str
+    role: Role | None
+    title: str
+    extractor: str
+    text_source: str
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssertionRow:
+    """One value that a page claims of itself, as it was read (``value``) and as it stood there (``raw``), and where."""
+
+    capture: str
+    page: int
+    place: int
+    field: str
+    value: str
+    raw: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextRow:
+    """The last exchange of a URL, which is found by the words of that URL, and of a page also by its text.
+
+    Title and authors are found too; they stand in the rows of articles and assertions and are not repeated here.
+    """
+
+    n: int
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """Everything that the index holds of one capture."""
 
     capture: CaptureRow
-    records: Sequence[Record]
-    resources: Sequence[ResourceRow]
-    links: Sequence[LinkRow]
-    failures: Sequence[FailureRow]
+    warcs: Sequence[WarcRow] = ()
+    hosts: Sequence[HostRow] = ()
+    connections: Sequence[ConnectionRow] = ()
+    records: Sequence[RecordRow] = ()
+    links: Sequence[LinkRow] = ()
+    failures: Sequence[FailureRow] = ()
+    articles: Sequence[ArticleRow] = ()
+    assertions: Sequence[AssertionRow] = ()
+    texts: Sequence[TextRow] = ()
 
+
+Row = TypeVar("Row", CaptureRow, ResourceRow, LinkRow, FailureRow)
 
 _TO_CELL: Final[Mapping[type, Callable[[Any], object]]] = {
     Digest: str,
     datetime: manifest.timestamp,
+    Kind: str,
     State: str,
     Role: str,
     Reason: str,
+    Truncation: str,
     bool: int,
 }
 _FROM_CELL: Final[Mapping[type, Callable[[Any], object]]] = {
@@ -146,19 +282,26 @@ def _kinds(shape: Any) -> tuple[tuple[str, type], ...]:
     )
 
 
-_KINDS: Final[Mapping[type, tuple[tuple[str, type], ...]]] = {
-    shape: _kinds(shape) for shape in (CaptureRow, ResourceRow, LinkRow, FailureRow)
+_SHAPES: Final = (
+    CaptureRow, WarcRow, HostRow, ConnectionRow, RecordRow, ResourceRow, LinkRow, FailureRow, ArticleRow, AssertionRow,
+)  # fmt: skip
+_KINDS: Final[Mapping[type, tuple[tuple[str, type], ...]]] = {shape: _kinds(shape) for shape in _SHAPES}
+_TAKEN: Final[Mapping[type, Callable[[Any], tuple[object, ...]]]] = {
+    shape: attrgetter(*(name for name, _ in kinds)) for shape, kinds in _KINDS.items()
+}
+_CHANGED: Final[Mapping[type, tuple[tuple[int, Callable[[Any], object]], ...]]] = {
+    shape: tuple((at, _TO_CELL[kind]) for at, (_, kind) in enumerate(kinds) if kind in _TO_CELL)
+    for shape, kinds in _KINDS.items()
 }
 
 
-def cells(row: "CaptureRow | ResourceRow | LinkRow | FailureRow") -> tuple[object, ...]:
-    """Return what SQLite is to hold for *row*, in the order of its columns."""
-    found = []
-    for name, kind in _KINDS[type(row)]:
-        value = getattr(row, name)
-        to_cell = _TO_CELL.get(kind)
-        found.append(value if value is None or to_cell is None else to_cell(value))
-    return tuple(found)
+def cells(row: object) -> list[object]:
+    """Return what SQLite is to hold for *row*, one of the rows above, in the order of its columns."""
+    found = list(_TAKEN[type(row)](row))
+    for at, to_cell in _CHANGED[type(row)]:
+        if found[at] is not None:
+            found[at] = to_cell(found[at])
+    return found
 
 
 def row(shape: type[Row], held: Mapping[str, Any]) -> Row:
@@ -172,41 +315,3 @@ def row(shape: type[Row], held: Mapping[str, Any]) -> Row:
         except ValueError:
             raise FormatError("index", expected=f"a {name} of the closed table", found=repr(value)[:60]) from None
     return shape(**found)
-
-
-def record_cells(capture: str, record: Record) -> tuple[object, ...]:
-    """Return what SQLite is to hold for one line of the manifest of *capture*.
-
-    All of it but the salt: that one keeps undisclosed lines secret and stays in the manifest.
-    """
-    position = record.position
-    return (
-        capture,
-        record.n,
-        record.kind.value,
-        record.record_id,
-        record.url,
-        manifest.timestamp(record.date),
-        _text(record.role),
-        record.status,
-        record.media_type,
-        record.parent,
-        position.file,
-        position.offset,
-        position.length,
-        str(position.member),
-        str(record.record),
-        _text(record.payload),
-        _text(record.content),
-        record.size,
-        record.address,
-        record.connection,
-        record.tls,
-        _text(record.chain),
-        _text(record.truncated),
-        _text(record.outcome),
-    )
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

@@ -7,34 +7,44 @@ one of ours raises StoreError saying that ``muniment index rebuild`` makes a new
 import contextlib
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from sqlite_utils import Database
 
 from muniment.errors import ArchiveLocked, FormatError, StoreError
-from muniment.index import schema
-from muniment.index.rows import CaptureRow, FailureRow, LinkRow, ResourceRow, Row, Rows, cells, record_cells, row
+from muniment.index import comparison, entry, schema, searching
+from muniment.index.rows import CaptureRow, FailureRow, LinkRow, ResourceRow, Row, Rows, row
 
-__all__ = ["TABLES", "Index", "created", "reading", "writing"]
+__all__ = ["Index", "Size", "created", "older", "reading", "supplant", "writing"]
 
-TABLES: Final = ("captures", "records", "resources", "links", "failures")
-"""Every table, each after those that it refers to."""
 _PATIENCE: Final = 30.0
 _REBUILD: Final = "nothing of the evidence is lost: run `muniment index rebuild`"
-_DELETE: Final = (
-    "DELETE FROM failures WHERE capture = ?",
-    "DELETE FROM links WHERE capture = ?",
-    "DELETE FROM resources WHERE capture = ?",
-    "DELETE FROM records WHERE capture = ?",
-    "DELETE FROM captures WHERE id = ?",
+# This much of the file is read through memory that the system shares.
+_MAPPED: Final = 1 << 30
+_BULK: Final = (
+    # A new index that a power cut tears is thrown away; whoever puts it in its place syncs it then, once.
+    "PRAGMA journal_mode = OFF",
+    "PRAGMA synchronous = OFF",
+    "PRAGMA cache_size = -65536",
+    # Every row is looked at once, at the end, instead of twice, while it comes in.
+    "PRAGMA foreign_keys = OFF",
 )
-_CAPTURE: Final = "INSERT INTO captures VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-_RECORD: Final = "INSERT INTO records VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-_RESOURCE: Final = "INSERT INTO resources VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-_LINK: Final = "INSERT INTO links VALUES (?,?,?,?,?,?,?,?)"
-_FAILURE: Final = "INSERT INTO failures VALUES (?,?,?,?,?,?,?,?,?)"
+_OF_FULL_TEXT: Final = """SELECT coalesce((SELECT sum(length(text)) FROM texts), 0)
++ coalesce((SELECT sum(length(block)) FROM words_data), 0) + coalesce((SELECT sum(length(sz)) FROM words_docsize), 0)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large an index is: octets of its file, and of its full text alone (without the pages' own overhead)."""
+
+    version: int
+    counts: dict[str, int]
+    octets: int
+    of_full_text: int
 
 
 @contextlib.contextmanager
@@ -52,8 +62,21 @@ def _told(path: Path) -> Iterator[None]:
                 raise StoreError(path, f"the index cannot be opened or written ({failure}); {_REBUILD}") from failure
             case _:
                 raise StoreError(path, f"the index is damaged ({failure}); {_REBUILD}") from failure
-    except FormatError as wrong:
+    except (FormatError, zlib.error, UnicodeDecodeError) as wrong:
         raise StoreError(path, f"the index is damaged ({wrong}); {_REBUILD}") from wrong
+
+
+@contextlib.contextmanager
+def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let all questions inside be answered as of one moment, whatever a writer does meanwhile."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.rollback()
 
 
 class Index:
@@ -65,16 +88,23 @@ class Index:
 
     def replace(self, rows: Rows) -> None:
         """Take in *rows* in place of whatever was held of that capture: all of it or nothing."""
-        capture = rows.capture.id
-        with _told(self._path), self._db.atomic():
-            connection = self._db.conn
-            for statement in _DELETE:
-                connection.execute(statement, (capture,))
-            connection.execute(_CAPTURE, cells(rows.capture))
-            connection.executemany(_RECORD, (record_cells(capture, each) for each in rows.records))
-            connection.executemany(_RESOURCE, map(cells, rows.resources))
-            connection.executemany(_LINK, map(cells, rows.links))
-            connection.executemany(_FAILURE, map(cells, rows.failures))
+        connection = self._db.conn
+        # In an index that is being made one transaction holds all captures: FTS5 writes a segment at the end of each.
+        whole = contextlib.nullcontext() if connection.in_transaction else self._db.atomic()
+        with _told(self._path), whole:
+            if connection.execute("SELECT 1 FROM captures WHERE id = ?", (rows.capture.id,)).fetchone():
+                entry.leave(connection, rows.capture.id)
+            entry.enter(connection, rows)
+
+    def search(self, query: searching.Query, limit: int) -> searching.Answer:
+        """Return the records that match *query* best, as :func:`muniment.index.searching.search`."""
+        with _told(self._path), _one_moment(self._db.conn):
+            return searching.search(self._db, query, limit)
+
+    def differences(self, other: "Index", most: int) -> comparison.Comparison:
+        """Return how this index differs from *other*, which is what it should be; *most* differences are named."""
+        with _told(self._path), _one_moment(self._db.conn):
+            return comparison.compared(self._db.conn, other._db.conn, most)  # noqa: SLF001 - of the same class
 
     def captures(self, limit: int) -> list[CaptureRow]:
         """Return the newest *limit* captures, newest first."""
@@ -114,26 +144,39 @@ class Index:
     def counts(self) -> dict[str, int]:
         """Return how many rows each table holds."""
         with _told(self._path):
-            return {name: self._db.table(name).count for name in TABLES}
+            return {name: self._db.table(name).count for name in schema.TABLES}
 
     def total(self) -> int:
         """Return how many captures there are."""
         with _told(self._path):
             return int(self._db.table("captures").count)
 
-    def settle(self) -> None:
-        """Bring everything into the one file and check it, so that the file can be put in another's place."""
+    def size(self) -> Size:
+        """Return how large the index is, and how many rows each table holds."""
+        counts = self.counts()
         with _told(self._path):
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            pages = _number(self._db, "PRAGMA page_count") * _number(self._db, "PRAGMA page_size")
+            return Size(schema.VERSION, counts, pages, _number(self._db, _OF_FULL_TEXT))
+
+    def finish(self) -> None:
+        """End the making of a new index: all its rows are in; it is given its indexes and checked."""
+        with _told(self._path):
+            self._db.conn.commit()
+            schema.index(self._db)
+            self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
+            self._db.conn.commit()
             broken = self._db.execute("PRAGMA foreign_key_check").fetchone()
             (quick,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+            self._db.execute("PRAGMA journal_mode = WAL").fetchall()
         if broken is not None or quick != "ok":
             raise StoreError(self._path, f"the new index is not sound ({quick}, {broken}); the disk may be failing")
 
     def _asked(self, shape: type[Row], table: str, *, order: str, capture: str = "", limit: int = -1) -> list[Row]:
         where, bound = ("capture = ?", [capture]) if capture else (None, [])
         with _told(self._path):
-            found = self._db.table(table).rows_where(where, bound, order_by=order, limit=limit)
+            # A view and a table answer alike; the library opens them by different doors.
+            opened = self._db.view(table) if shape is ResourceRow else self._db.table(table)
+            found = opened.rows_where(where, bound, order_by=order, limit=limit)
             return [row(shape, each) for each in found]
 
 
@@ -147,23 +190,64 @@ def reading(path: Path) -> Iterator[Index]:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[Index]:
-    """Open the index *path*, which is there, for its one writer, who holds the archive's lock; migrate it if older."""
+    """Open the index *path*, which is there, for its one writer, who holds the archive's lock."""
     with _told(path), contextlib.closing(_connected(path, "rw")) as connection:
         yield Index(_ours(connection, path), path)
 
 
 @contextlib.contextmanager
 def created(path: Path) -> Iterator[Index]:
-    """Make a new empty index at *path*, where nothing is, and open it for writing; it is not synced."""
+    """Make a new empty index at *path*, where nothing is, and open it for writing; it is not synced.
+
+    It is whole, with its indexes, once the block has ended; where that fails the file is good for nothing.
+    """
     if os.path.lexists(path):
         raise StoreError(path, "is there already and is never overwritten")
     with _told(path), contextlib.closing(_connected(path, "rwc")) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        # A new index that a power cut tears is thrown away; whoever puts it in its place syncs it then, once.
-        connection.execute("PRAGMA synchronous = OFF")
+        for pragma in _BULK:
+            connection.execute(pragma).fetchall()
         db = _database(connection)
-        schema.migrate(db, 0)
-        yield Index(db, path)
+        schema.build(db)
+        connection.execute("BEGIN")
+        index = Index(db, path)
+        yield index
+        index.finish()
+
+
+def older(path: Path) -> bool:
+    """Say whether *path* is an index that an older muniment made, which is made anew rather than migrated."""
+    try:
+        with contextlib.closing(_connected(path, "ro")) as connection:
+            db = _database(connection)
+            ours = _number(db, "PRAGMA application_id") == schema.APPLICATION
+            return ours and _number(db, "PRAGMA user_version") < schema.VERSION
+    except sqlite3.DatabaseError:
+        return False  # whoever opens it says what is wrong with it
+
+
+def supplant(finished: Path, path: Path) -> bool:
+    """Write the index *finished* into the file *path* in one transaction, and say whether that could be done.
+
+    Not where *path* is missing, or is no index of any muniment that SQLite can open: then nothing was changed.
+    ArchiveLocked where something else writes there.
+    """
+    try:
+        with (
+            contextlib.closing(_connected(finished, "ro")) as source,
+            contextlib.closing(_connected(path, "rw")) as connection,
+        ):
+            if _number(_database(connection), "PRAGMA application_id") != schema.APPLICATION:
+                return False
+
+            def progress(status: int, *_: int) -> None:
+                # SQLite has waited as long as anybody here does; Python would ask it again for ever.
+                if status in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                    raise ArchiveLocked(path, "another process is writing the index; wait for it to end")
+
+            source.backup(connection, progress=progress)
+            return True
+    except sqlite3.DatabaseError:
+        return False
 
 
 def _connected(path: Path, mode: str) -> sqlite3.Connection:
@@ -189,6 +273,7 @@ def _guarded(address: str) -> sqlite3.Connection:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA mmap_size = {_MAPPED:d}").fetchall()
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.DatabaseError:
         connection.close()
@@ -214,9 +299,7 @@ def _ours(connection: sqlite3.Connection, path: Path) -> Database:
             f"use that one, or {_REBUILD}",
         )
     if version < schema.VERSION:
-        if _number(db, "PRAGMA query_only"):
-            raise StoreError(path, f"the index was made by an older muniment (version {version}); {_REBUILD}")
-        schema.migrate(db, version)
+        raise StoreError(path, f"the index was made by an older muniment (version {version}); {_REBUILD}")
     if strange := schema.foreign(db):
         raise StoreError(path, f"the index holds {strange!r} otherwise than muniment makes it; {_REBUILD}")
     return db

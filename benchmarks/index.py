@@ -1,0 +1,230 @@
+"""Measures the index: octets a record, look-ups, full text, and a rebuild from an archive that lies in the page cache.
+
+    python benchmarks/index.py rows 100000        rows of made-up captures straight into an index
+    python benchmarks/index.py rebuild 20 200     captures of so many resources by the real write path, then rebuilt
+
+The same seed makes the same rows; nothing is sent anywhere. Everything is written below a temporary folder. Times are
+CPU seconds of this process, which another load on the machine changes little; waiting for the disk is not in them.
+"""
+
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from captures import Step, answer, captured, desk, link, response
+from muniment import catalogue, layout
+from muniment.digest import Digest
+from muniment.index import (
+    ArticleRow,
+    AssertionRow,
+    CaptureRow,
+    ConnectionRow,
+    HostRow,
+    LinkRow,
+    Query,
+    RecordRow,
+    Rows,
+    TextRow,
+    WarcRow,
+    created,
+    reading,
+)
+from muniment.model import Kind, Reason, Role, State
+
+START: Final = datetime(2024, 12, 10, 9, 30, tzinfo=UTC)
+RESOURCES: Final = 66
+"""Answers of a capture, each with its request and its facts: three records, as the recorder writes them."""
+LINKS: Final = 100
+WORDS: Final = 400
+
+
+def made(number: int, chance: random.Random, words: list[str]) -> Rows:
+    """Return the rows of the made-up capture *number*."""
+    opened = START + timedelta(minutes=number)
+    capture = layout.capture_id(opened, sha256(b"%d" % number).digest())
+    host = f"site{number % 997}.example"
+    hosts = [host, f"cdn.{host}", "social.example"]
+    url = f"https://{host}/2024/12/{'-'.join(chance.choices(words, k=6))}.html"
+    title = " ".join(chance.choices(words, k=9))
+    text = " ".join(chance.choices(words, k=WORDS))
+    records = list(_records(capture, url, hosts, opened, chance))
+    return Rows(
+        capture=CaptureRow(
+            capture, url, title, opened, opened + timedelta(seconds=40), "static", State.FETCHED, "", RESOURCES,
+            RESOURCES, "case.aaaaaa", 2 * number + 1, Digest.of_bytes(capture.encode()), len(records), 0, RESOURCES, 0,
+            0, 10**7, 10**7,
+        ),
+        warcs=[WarcRow(capture, 0, f"{layout.evidence(capture)}/{capture}-00000.warc.gz", None, 10**7, len(records))],
+        hosts=[HostRow(each, ".".join(reversed(each.split(".")))) for each in hosts],
+        connections=[
+            ConnectionRow(
+                capture, f"c{n}", each, "192.0.2.7", 443, "ok", "tls/1.3", "TLS_AES_128_GCM_SHA256", "http/1.1",
+                Digest.of_bytes(each.encode()), "2024-12-10T09:30:12.000250Z",
+            )
+            for n, each in enumerate(hosts)
+        ],
+        records=records,
+        links=[
+            LinkRow(capture, 3, n, 1, f"https://{hosts[n % 3]}/{chance.getrandbits(40):x}", Role.CITED, "link", "a")
+            for n in range(LINKS)
+        ],
+        articles=[ArticleRow(capture, 1, url, Role.ARTICLE, title, "muniment.article/1", "trafilatura/2.0", len(text))],
+        assertions=[
+            AssertionRow(capture, 1, n, name, title[:40], title[:40], f"meta:{name}")
+            for n, name in enumerate(("headline", "byline", "published", "publisher", "language"))
+        ],
+        texts=[TextRow(each.n, text if each.n == 1 else None) for each in records if each.outcome],
+    )  # fmt: skip
+
+
+def _records(capture: str, url: str, hosts: list[str], opened: datetime, chance: random.Random) -> Iterator[RecordRow]:
+    for each in range(RESOURCES):
+        n = 3 * each + 1
+        host = hosts[0] if not each else hosts[chance.randrange(3)]
+        target = url if not each else f"https://{host}/assets/2024/{chance.getrandbits(64):016x}-photo-{each}.jpg"
+        digests = [Digest.of_bytes(chance.randbytes(16)) for _ in range(2)]
+        for kind in (Kind.RESPONSE, Kind.REQUEST, Kind.METADATA):
+            whole = kind is Kind.RESPONSE
+            uuid = f"{chance.getrandbits(128):032x}"
+            yield RecordRow(
+                capture=capture,
+                n=n,
+                kind=kind,
+                record_id=f"urn:uuid:{uuid[:8]}-{uuid[8:12]}-{uuid[12:16]}-{uuid[16:20]}-{uuid[20:]}",
+                exchange=None if whole else 3 * each + 1,
+                url=target if whole else None,
+                host=host if whole else None,
+                date=opened if whole else None,
+                role=Role.DERIVED if kind is Kind.METADATA else Role.IMAGE if each else Role.ARTICLE,
+                status=200 if whole else None,
+                media_type="image/jpeg" if whole else None,
+                parent=1 if each else None,
+                warc=0,
+                offset=n * 90_000,
+                length=89_000,
+                payload=digests[0] if whole else None,
+                content=digests[each % 2] if whole else None,
+                size=88_000 if whole else None,
+                connection=f"c{hosts.index(host)}",
+                truncated=None,
+                outcome=Reason.OK if whole else None,
+                answer=True if whole else None,
+                final=None,
+            )
+            n += 1
+
+
+def vocabulary(chance: random.Random) -> list[str]:
+    """Return words of a made-up language: few are frequent, as in every language."""
+    letters = "abcdefghijklmnoprstuv"
+    rare = ["".join(chance.choices(letters, k=chance.randint(3, 10))) for _ in range(20_000)]
+    return rare + [each for at, each in enumerate(rare[:200], 1) for _ in range(40_000 // (at + 20))]
+
+
+def rows(records: int, folder: Path) -> None:
+    """Fill an index with about *records* records and measure what it costs and answers."""
+    chance = random.Random(1)  # noqa: S311 - made-up pages
+    words = vocabulary(chance)
+    captures = [made(number, chance, words) for number in range(min(200, max(1, records // (3 * RESOURCES))))]
+    number = max(1, records // (3 * RESOURCES))
+    path = folder / "index.db"
+    inserting = 0.0
+    begun = time.process_time()
+    with created(path) as index:
+        for at in range(number):
+            each = captures[at] if at < len(captures) else made(at, chance, words)
+            before = time.process_time()
+            index.replace(each)
+            inserting += time.process_time() - before
+        last = time.process_time()
+    inserting += time.process_time() - last
+    print(f"made and entered in {time.process_time() - begun:.1f} s")
+    with reading(path) as index:
+        size = index.size()
+        total = sum(size.counts.values())
+        print(f"{total:,} rows, {size.counts['records']:,} of them records, {size.octets:,} octets")
+        print(f"entering alone: {total / inserting:,.0f} rows/s, words and indexes among it")
+        print(f"octets a record without full text: {(size.octets - size.of_full_text) / size.counts['records']:.0f}")
+        print(f"octets a row without full text: {(size.octets - size.of_full_text) / total:.0f}")
+    _look_ups(path)
+    frequent, rare = words[20_000], words[15_000]
+    for name, asked in (("rare word", rare), ("frequent word", frequent), ("two words", f"{frequent} {words[19_000]}")):
+        with reading(path) as index:
+            found = index.search(Query(words=asked), 20)
+            took = _median(lambda asked=asked: index.search(Query(words=asked), 20), 20)  # type: ignore[misc]
+            print(f"full text, {name}: {found.matches:,} considered, {took * 1e3:.1f} ms with passages of 20")
+
+
+def _look_ups(path: Path) -> None:
+    with reading(path) as index:
+        connection = index._db.conn  # noqa: SLF001 - what is measured is the file
+        for name, keys, asked in (
+            ("record_id", "record_id", "SELECT * FROM records WHERE record_id = ?"),
+            ("url", "url", "SELECT * FROM records WHERE url = ?"),
+            ("payload", "payload", "SELECT * FROM records WHERE payload = ?"),
+        ):
+            every = connection.execute(
+                f"SELECT {keys} FROM records WHERE {keys} IS NOT NULL AND rowid % 97 = 1 LIMIT 20000"  # noqa: S608
+            ).fetchall()
+            random.Random(2).shuffle(every)  # noqa: S311 - likewise
+            begun = time.process_time()
+            for key in every:
+                connection.execute(asked, key).fetchone()
+            print(f"look-up by {name}: {(time.process_time() - begun) / len(every) * 1e6:.1f} µs")
+
+
+def _median(call: Callable[[], object], times: int) -> float:
+    taken = []
+    for _ in range(times):
+        begun = time.process_time()
+        call()
+        taken.append(time.process_time() - begun)
+    return statistics.median(taken)
+
+
+def rebuild(captures: int, resources: int, folder: Path) -> None:
+    """Capture made-up pages by the real write path, then make the index from what was sealed, twice."""
+    made_by = desk(folder)
+    root = made_by.archive.root
+    for number in range(captures):
+        base = f"https://site{number}.example"
+        found = [link(f"{base}/{n}.jpg") for n in range(resources)]
+        page = response(b"<title>Market</title>", "Content-Type: text/html")
+        steps = [Step(answer(f"{base}/", page), Role.ARTICLE, title="Market", links=found)]
+        steps += [
+            Step(answer(f"{base}/{n}.jpg", response(b"%d" % n, "Content-Type: image/jpeg")), Role.IMAGE, 0)
+            for n in range(resources)
+        ]
+        captured(made_by, steps, seed=f"{base}/")
+    path = root / layout.INDEX
+    for name in ("first", "second, from a warm archive"):
+        begun = time.process_time()
+        done = catalogue.rebuild(root, path, lambda _: None)
+        took = time.process_time() - begun
+        total = sum(done.counts.values())
+        print(f"rebuild, {name}: {total:,} rows in {took:.2f} s, {total / took:,.0f} rows/s")
+
+
+def main() -> None:
+    """Measure what the arguments name."""
+    with tempfile.TemporaryDirectory(prefix="muniment-bench-") as folder:
+        match sys.argv[1:]:
+            case ["rows", records]:
+                rows(int(records), Path(folder))
+            case ["rebuild", captures, resources]:
+                rebuild(int(captures), int(resources), Path(folder))
+            case _:
+                sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
