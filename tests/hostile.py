@@ -79,7 +79,8 @@ class Talk:
     def end_tls(self) -> None:
         """Say properly that nothing more comes."""
         if isinstance(self._socket, ssl.SSLSocket):
-            with contextlib.suppress(OSError):
+            # A ValueError where the block has ended meanwhile and took TLS off the socket.
+            with contextlib.suppress(OSError, ValueError):
                 self._socket.unwrap()
 
 

@@ -44,7 +44,7 @@ WORK: Final = PurePosixPath("work")
 OPEN_SUFFIX: Final = ".open"
 """What a file is called while it is being written: ``<name>.open``; the finished file drops it by rename."""
 
-_CAPTURE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[a-z2-7]{6}")
+_CAPTURE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[a-z2-7]{6}", re.ASCII)
 _ORIGIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 
 

@@ -47,7 +47,7 @@ OPENING_PREDICATE: Final = "urn:uuid:0180ea6e-7459-4603-946f-79b59fc1e786"
 CAPTURE_PREDICATE: Final = "urn:uuid:79ae0b38-fb49-411f-a948-4cfcd8e9dc04"
 
 _VERSION: Final = 1
-_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,34 @@ def test_an_address_that_is_not_public_is_refused_as_a_host_and_as_an_answer(add
         assert "--allow-net" in failure.detail
 
 
+NAMED = {
+    "255.255.255.255": "broadcast",
+    "100.100.100.200": "CGNAT",
+    "169.254.169.254": "link-local",
+    "192.88.99.1": "6to4",
+    "224.0.0.1": "multicast",
+    "0.0.0.0": "unspecified",
+    "::": "unspecified",
+    "::1": "loopback",
+    "::127.0.0.1": "stands for 127.0.0.1",
+    "::ffff:127.0.0.1": "stands for 127.0.0.1",
+    "64:ff9b::127.0.0.1": "stands for 127.0.0.1",
+    "2002:7f00:1::1": "stands for 127.0.0.1",
+    "64:ff9b:1::1": "NAT64",
+    "2001::1": "Teredo",
+    "fd12::1": "ULA",
+    "fe80::1": "link-local",
+    "fec0::1": "site-local",
+    "ff02::1": "multicast",
+    "100::1": "reserved",
+}
+
+
+@pytest.mark.parametrize("address", NAMED)
+def test_a_refusal_says_what_kind_of_address_it_is(address: str) -> None:
+    assert NAMED[address] in refused(answering(address), "site.example").detail
+
+
 @pytest.mark.parametrize("address", [PUBLIC, PUBLIC_6, "64:ff9b::" + PUBLIC, "2002:5db8:d70e::1"])
 def test_a_public_address_is_answered(address: str) -> None:
     [(found, port)] = answering(address).answer("site.example", 8080, soon()).addresses

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,6 +128,93 @@ def test_file_then_folder_are_synced_before_create_returns(tmp_path: Path, monke
     assert order == ["file", "name", "folder"]
 
 
+def superseded(folder: Path) -> None:
+    (folder / "new").write_bytes(CONTENT)
+    durable.supersede(folder / "new", folder / "old")
+
+
+def appended(folder: Path) -> None:
+    with durable.Appending(folder / "log", ".open") as appending:
+        appending.write(CONTENT)
+        appending.sync()
+        appending.finish()
+
+
+def finished(folder: Path) -> None:
+    (folder / "log.open").write_bytes(CONTENT)
+    durable.finish(folder / "log.open", folder / "log")
+
+
+def cut(folder: Path) -> None:
+    (folder / "log").write_bytes(CONTENT)
+    durable.set_aside(folder / "log", 5000, folder / "log.torn-5000")
+
+
+def removed(folder: Path) -> None:
+    (folder / "file").write_bytes(CONTENT)
+    (folder / "below").mkdir()
+    durable.remove(folder / "file")
+    durable.remove_folder(folder / "below")
+
+
+ORDERS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
+    "replace": (lambda folder: durable.replace(folder / "file", CONTENT), ["file", "replace", "folder"]),
+    "supersede": (superseded, ["file", "replace", "folder"]),
+    "folder": (lambda folder: durable.folder(folder / "a" / "b"), ["mkdir", "folder"] * 2),
+    "private folder": (lambda folder: durable.private_folder(folder / "a"), ["mkdir", "folder"]),
+    "append": (appended, ["folder", "file", "file", "rename", "folder"]),
+    "finish": (finished, ["file", "rename", "folder"]),
+    # The tail is on the disk, under its name, before the file that it came from is cut.
+    "set aside": (cut, ["file", "file", "link", "folder", "ftruncate", "file"]),
+    "remove": (removed, ["unlink", "folder", "rmdir", "folder"]),
+}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_whatever_changes_the_disk_is_synced_before_it_returns_and_in_order(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act, expected = ORDERS[name]
+    order: list[str] = []
+
+    def noting(call: str) -> Callable[..., object]:
+        real = getattr(os, call)
+
+        def noted(*arguments: Any, **options: Any) -> object:
+            is_folder = call == "fsync" and stat.S_ISDIR(os.fstat(arguments[0]).st_mode)
+            order.append(call if call != "fsync" else "folder" if is_folder else "file")
+            return real(*arguments, **options)
+
+        return noted
+
+    with monkeypatch.context() as patch:
+        for call in ("fsync", "link", "rename", "replace", "mkdir", "rmdir", "ftruncate", "unlink"):
+            patch.setattr(os, call, noting(call))
+        act(tmp_path)
+    wanted = order if name == "remove" else [each for each in order if each != "unlink"]
+    if name == "remove":
+        wanted.remove("mkdir")
+    assert wanted == expected
+
+
+def test_a_file_appears_without_a_moment_in_which_another_user_may_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = os.umask(0)
+    real, modes = os.write, []
+
+    def looking(descriptor: int, content: bytes) -> int:
+        modes.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        return real(descriptor, content)
+
+    try:
+        monkeypatch.setattr(os, "write", looking)
+        durable.create(tmp_path / "key", CONTENT, mode=0o600)
+    finally:
+        os.umask(before)
+    assert set(modes) == {0o600}
+
+
 @pytest.mark.parametrize("call", ["open", "write", "fchmod", "fsync", "replace"])
 def test_a_refused_replace_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     durable.replace(tmp_path / "copy", b"old")
@@ -211,6 +299,16 @@ def test_reading_never_follows_a_link_nor_opens_what_is_no_file(tmp_path: Path) 
             durable.opened(tmp_path / name)
     with durable.opened(tmp_path / "file") as plain, durable.uncached(tmp_path / "file") as uncached:
         assert plain.read() == uncached.read() == CONTENT
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system takes no such advice")
+def test_reading_back_asks_the_disk_and_not_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    durable.create(tmp_path / "file", CONTENT)
+    advice: list[tuple[int, int, int]] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _, *asked: advice.append(asked))
+    with durable.uncached(tmp_path / "file") as stream:
+        assert advice == [(0, 0, os.POSIX_FADV_DONTNEED)]
+        assert stream.read(len(CONTENT)) == CONTENT
 
 
 def test_a_spool_is_private_and_has_no_name(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def routes(known: ROUTES) -> hostile.Script:
     ("status", "reason"),
     [
         ("200 OK", Reason.OK),
-        ("206 Partial Content", Reason.OK),
+        ("206 Partial Content", Reason.TRUNCATED_LENGTH),
         ("304 Not Modified", Reason.OK),
         ("404 Not Found", Reason.HTTP_4XX),
         ("451 Unavailable For Legal Reasons", Reason.HTTP_4XX),

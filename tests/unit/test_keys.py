@@ -102,9 +102,9 @@ def test_a_key_of_another_user_is_refused(folder: Path) -> None:
 
 
 def test_a_missing_key_says_how_to_get_one(folder: Path) -> None:
-    with pytest.raises(JobError, match="muniment init"):
+    with pytest.raises(JobError, match="muniment keys restore"):
         keys.load(folder, OPERATOR, None)
-    with pytest.raises(JobError, match="muniment init"):
+    with pytest.raises(JobError, match="muniment keys restore"):
         keys.export(folder)
 
 

@@ -205,6 +205,19 @@ def test_a_malformed_vkey_is_refused(text: str) -> None:
         VerifierKey.parse(text)
 
 
+def test_a_vkey_of_another_signature_type_is_refused_though_its_id_is_right() -> None:
+    name, key_id, _ = str(VKEY).split("+", 2)
+    cosigning = base64.b64encode(b"\x04" + KEY.public.raw).decode()  # C2SP tlog-cosignature
+    with pytest.raises(FormatError, match="signature type 0x01"):
+        VerifierKey.parse(f"{name}+{key_id}+{cosigning}")
+
+
+def test_a_note_beyond_its_bound_is_refused_though_it_is_well_formed_and_signed() -> None:
+    long = noted(CHECKPOINT.text + ("x" * 1000 + "\n") * 1100)
+    with pytest.raises(FormatError, match="at most 1 MiB"):
+        open_checkpoint(long, [VKEY])
+
+
 @pytest.mark.parametrize("origin", ["", "a b", "a+b", "a\nb", "a\u2028b", "\x1b[2J"])
 def test_an_origin_that_cannot_be_a_key_name_is_never_signed(origin: str) -> None:
     with pytest.raises(FormatError):

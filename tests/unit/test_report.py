@@ -189,6 +189,10 @@ def test_a_page_holds_only_our_own_elements_and_nothing_that_runs_or_fetches() -
     assert any("<script>alert(1)</script>" in each for each in read.shown)
 
 
+def test_quotes_are_escaped_too_so_that_no_attribute_could_be_left() -> None:
+    assert "&quot;&#x27;&amp;{{7*7}}" in page.render(failing(), OCCASION)
+
+
 def test_a_pages_policy_allows_nothing_but_its_own_style() -> None:
     text = page.render(failing(), OCCASION)
     (policy,) = [each["content"] for tag, each in _Reader(text).elements if each.get("http-equiv")]

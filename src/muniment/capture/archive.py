@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ __all__ = [
     "opened",
 ]
 
+_UNWRITABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, halves of characters, ends of lines
 _TEMPLATE: Final = """\
 # This file marks the root of an archive of muniment, and holds its settings.
 # The evidence lies in archive/ and manifests/; the private keys lie outside, see `muniment keys list`.
@@ -190,8 +192,12 @@ class Begun:
 def begin_with_keys(root: Path, name: str, operator: str, home: Path, passphrase: bytes | None) -> Begun:
     """Make a new archive at *root* with new keys below *home*; the file that marks the archive is written last.
 
-    Raises JobError when there is an archive already, StoreError when a folder cannot be written.
+    Raises JobError when there is an archive already, or *name* or *operator* cannot be shown on one line, StoreError
+    when a folder cannot be written.
     """
+    for flag, given in (("--name", name), ("--operator", operator)):
+        if any(unicodedata.category(letter) in _UNWRITABLE for letter in given):
+            raise JobError(f"{flag} {given!r}: holds a line end or another character that is no text; write it anew")
     if (root / str(layout.SETTINGS)).exists():
         raise JobError(f"{root}: is an archive already; capture into it with `muniment capture URL`")
     table = named(name, operator, secrets.token_bytes(4), datetime.now(UTC))

@@ -41,6 +41,7 @@ class Frontier:
     per_host: int
     most: int
     _waiting: dict[str, list[tuple[int, int, Want]]] = field(default_factory=dict)
+    _ready: list[tuple[int, int, str]] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
     _active: Counter[str] = field(default_factory=Counter)
     _given: int = 0
@@ -55,6 +56,7 @@ class Frontier:
             self._seen.add(want.url)
             waiting = self._waiting.setdefault(_host(want.url), [])
             heapq.heappush(waiting, (want.hops, len(self._seen), want))
+            self._offer(_host(want.url))
             self._changed.notify()
 
     def take(self) -> tuple[Want, Reason | None] | None:
@@ -70,6 +72,7 @@ class Frontier:
                     if not self._waiting[host]:
                         del self._waiting[host]
                     self._active[host] += 1
+                    self._offer(host)
                     if want.refused is None:
                         self._given += 1
                     beyond = Reason.LIMIT_RESOURCES if self._given > self.most else None
@@ -87,6 +90,7 @@ class Frontier:
             self._active[host] -= 1
             if not self._active[host]:
                 del self._active[host]
+            self._offer(host)
             self._changed.notify_all()
 
     def stop(self) -> None:
@@ -106,9 +110,21 @@ class Frontier:
         """Return how many URLs were wanted so far."""
         return len(self._seen)
 
+    def _offer(self, host: str) -> None:
+        """Put the first want of *host* among those that may be taken, where the host is free."""
+        if host in self._waiting and self._active[host] < self.per_host:
+            hops, count, _ = self._waiting[host][0]
+            heapq.heappush(self._ready, (hops, count, host))
+
     def _next(self) -> str | None:
-        free = ((heap[0][:2], host) for host, heap in self._waiting.items() if self._active[host] < self.per_host)
-        return min(free, default=(None, None))[1]
+        """Return the host whose first want comes next, None where every waiting host is busy."""
+        # An offer may be out of date: its want taken, or its host busy since; a busy host is offered again when free.
+        while self._ready:
+            hops, count, host = heapq.heappop(self._ready)
+            first = self._waiting.get(host)
+            if first and first[0][:2] == (hops, count) and self._active[host] < self.per_host:
+                return host
+        return None
 
 
 def _host(url: str) -> str:

@@ -11,7 +11,7 @@ __all__ = ["verdict"]
 _REFUSED: Final = frozenset({401, 402, 403, 407, 429, 451})
 _GONE: Final = frozenset({404, 410})
 # Received whole and listed as missing, or outside of what the rules asked for: it changes no verdict.
-_EXCUSED: Final = frozenset({Reason.OK, Reason.REDIRECT, Reason.OUT_OF_SCOPE, Reason.MALFORMED_URL})
+_EXCUSED: Final = frozenset({Reason.OK, Reason.REDIRECT, Reason.OUT_OF_SCOPE, Reason.MALFORMED_URL, Reason.EMPTY})
 
 
 def verdict(lines: Sequence[Record], *, interrupted: bool) -> State:

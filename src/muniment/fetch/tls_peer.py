@@ -71,7 +71,7 @@ def _add(context: ssl.SSLContext, path: str) -> Root:
     try:
         content = Path(path).read_bytes()
         context.load_verify_locations(cadata=content.decode("ascii", "replace"))
-    except (OSError, ValueError) as failure:  # ssl.SSLError is an OSError; an empty file is a ValueError
+    except (OSError, ValueError, TypeError) as failure:  # SSLError is an OSError; no PEM is a ValueError or TypeError
         why = "it holds no certificates in PEM"
         if isinstance(failure, OSError) and not isinstance(failure, ssl.SSLError):
             why = failure.strerror or str(failure)

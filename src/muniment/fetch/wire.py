@@ -281,5 +281,9 @@ def _by_status(head: Head) -> tuple[Reason, str, Truncation | None]:
     detail = f"{head.status} {phrase}".strip() + (f"; {head.odd}" if head.odd else "")
     if 400 <= head.status < 500:
         return Reason.HTTP_4XX, detail, None
+    if head.status == 206:  # RFC 9110 15.3.7: an answer to a Range field, which is never sent
+        return Reason.TRUNCATED_LENGTH, f"{detail}: the server sent a part where the whole was asked for", None
+    if head.odd and head.framing is Framing.CLOSE and head.status < 400:
+        return Reason.TRUNCATED_DISCONNECT, f"{detail}: whether the body is whole cannot be told", None
     # RFC 9110 15: a status beyond 599 is treated as a 5xx.
     return (Reason.HTTP_5XX if head.status >= 500 else Reason.OK), detail, None

@@ -89,7 +89,10 @@ def export(folder: Path) -> Mapping[KeyRole, PublicKey]:
     """Return the public keys of all roles that *folder* holds; JobError where it holds none."""
     present = {role: public(folder, role) for role in KeyRole if os.path.lexists(path(folder, role))}
     if not present:
-        raise JobError(f"{folder}: no keys are here; `muniment init` makes them.")
+        raise JobError(
+            f"{folder}: no keys are here; `muniment keys restore FILE` brings them back from a backup, "
+            "and MUNIMENT_HOME names another folder."
+        )
     return present
 
 
@@ -146,7 +149,7 @@ def _refuse_empty(passphrase: bytes | None) -> None:
 def _read(where: Path) -> str:
     if not os.path.lexists(where):
         raise JobError(
-            f"{where}: there is no key here; `muniment init` makes one, a backup brings one back, "
+            f"{where}: there is no key here; `muniment keys restore FILE` brings it back from a backup, "
             "and MUNIMENT_HOME names another folder."
         )
     try:

@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final
-from urllib.parse import urlsplit
 
 from muniment import layout, manifest
 from muniment.digest import Digest
@@ -120,7 +119,9 @@ def _count_peer(line: Record, lines: Lines) -> None:
         if line.tls == "ok":
             lines.verified_peers += 1
         else:
-            lines.peers[urlsplit(line.url).netloc, line.tls] += 1
+            # Not by urllib.parse: what a line holds need not be a URL, and it raises for some texts.
+            host = line.url.partition("//")[2].partition("/")[0]
+            lines.peers[host, line.tls] += 1
 
 
 def _note_peers(scope: Scope, path: str, lines: Lines) -> None:

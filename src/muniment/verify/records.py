@@ -145,6 +145,7 @@ class _Warc:
         self._stack = ExitStack()
         self._stream: Digested | None = None
         self._taken = 0
+        self._whole = 0
         self._failed: set[Check] = set()
         try:
             self._stream = self._stack.enter_context(digested(scope, path))
@@ -156,7 +157,6 @@ class _Warc:
         """Read the record of *line*; None where that cannot be done, which is then a finding."""
         if self._stream is None:
             return None
-        self._scope.findings.counts["attempts" if line.kind is Kind.ATTEMPT else "records"] += 1
         self._taken += 1
         subject = placed(self.path, line)
         if line.position.offset < self._stream.tell():
@@ -165,11 +165,18 @@ class _Warc:
             self._fail(judged(Check.MANIFEST_WARC, subject, error))
             return None
         self._gap(line.position.offset - self._stream.tell())
+        if self._stream.tell() < line.position.offset:
+            found = f"the file ends at {self._stream.tell()}"
+            error = IntegrityError(subject, expected=f"a record at {line.position.offset}", found=found)
+            self._fail(judged(Check.WARC_STRUCTURE, subject, error))
+            return None
         try:
             read, block = self._read(line, self._stream)
         except MunimentError as failure:
             self._fail(judged(Check.WARC_STRUCTURE, subject, failure))
             return None
+        self._whole += 1
+        self._scope.findings.counts["attempts" if line.kind is Kind.ATTEMPT else "records"] += 1
         with block:
             self._compare(line, read, subject)
             if self._scope.depth is Depth.PAYLOADS:
@@ -204,7 +211,8 @@ class _Warc:
         self._scope.findings.digest(self.path, self._sealed, digest)
         for check, passes in _PASSES:
             left_out = check is Check.PAYLOAD and self._scope.depth is Depth.RECORDS
-            if check not in self._failed and self._taken and not left_out:
+            # What could not be read was not checked: then nothing is said to have passed that is about every record.
+            if check not in self._failed and self._taken and self._whole == self._taken and not left_out:
                 self._scope.findings.note(check, self.path, Verdict.PASS, passes.format(f"{self._taken:,}"))
 
     def _fail(self, failure: Finding) -> None:
