@@ -265,3 +265,14 @@ def test_the_next_capture_recovers_what_was_left_and_says_so(crashed: Made) -> N
     assert done.status == 1
     assert capture in done.err
     assert recovery.unfinished(crashed.archive) == ()
+
+
+def test_a_capture_that_received_nothing_is_given_up_and_leaves_no_empty_folder(tmp_path: Path) -> None:
+    made = captured(begun(tmp_path), "a")
+    with contextlib.suppress(KilledError), drafted(made, [], START + timedelta(minutes=7)):
+        raise KilledError
+    (done,) = recovered(made)
+    assert leaves(made)[LeafType.ABANDONED, done.capture] == 1
+    assert not made.path(layout.evidence(done.capture)).exists()
+    found = verify(made.root, made.trust, outside=made.outside)
+    assert found.verdict is Verdict.PASS

@@ -810,6 +810,7 @@ def test_a_capture_that_was_given_up_before_anything_was_written_is_noted(own: M
     assert result.verdict is Verdict.PASS
     (noted,) = found(result, Check.OPEN_CAPTURES, Verdict.ABSENT)
     assert "given up" in noted.detail
+    own.path(layout.evidence(given_up.id)).mkdir(parents=True)
     own.path(layout.evidence(given_up.id) / "planted.warc.gz").write_bytes(b"")
     assert len(found(verified(own), Check.EXTRA_FILE)) == 1
 

@@ -115,6 +115,7 @@ class _Recovery:
         warcs = sorted(path for path in self._names(layout.evidence(self.capture)) if path.name.endswith(".warc.gz"))
         if not warcs and not torn:
             durable.remove(self._open(layout.manifest(self.capture)))
+            durable.remove_folder(self._path(layout.evidence(self.capture)))
             self._log(LeafType.ABANDONED, place.sealed)
             return Recovered(self.capture, _ABANDONED)
         bytes_aside = sum(self._path(path).stat().st_size for path in torn)

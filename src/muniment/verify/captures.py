@@ -196,6 +196,8 @@ def _check_context(scope: Scope, capture: str, sealed: dict[str, Digest | None])
         said = canonical.decode(found, path)
         if not isinstance(said, dict) or said.get("capture") != capture:
             raise FormatError(path, expected=f"the context of {capture}", found="that of another capture")
+        if said.get("v") != 1 or said["v"] is True:
+            raise FormatError(path, expected="v 1", found=repr(said.get("v"))[:60])
         if canonical.encode(said) + b"\n" != found:
             raise FormatError(path, expected="canonical JSON and one LF", found="another spelling of it")
         return "well-formed, and about this capture"

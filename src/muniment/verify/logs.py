@@ -185,6 +185,9 @@ def _place(scope: Scope, origin: str, index: int, octets: bytes, found: Logs) ->
         scope.findings.add(judged(Check.LOG_TREE, subject, failure))
         return
     found.places[leaf.id].append(Place(origin, index, leaf))
+    if leaf.type in _KNOWN and not layout.is_capture(leaf.id):
+        error = FormatError(subject, expected="the id of a capture", found=repr(leaf.id[:60]))
+        scope.findings.add(judged(Check.LOG_TREE, subject, error))
     if leaf.type not in _KNOWN:
         detail = f"The leaf is about {leaf.type.value} {leaf.id}, which this version does not know how to verify."
         scope.findings.note(Check.LOG_TREE, subject, Verdict.UNVERIFIABLE, detail)
