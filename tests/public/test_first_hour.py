@@ -336,3 +336,21 @@ def test_a_reader_that_leaves_early_is_no_finding(captured: tuple[Path, dict[str
     _, told = running.communicate(timeout=30)
     assert running.returncode not in {0, 1}
     assert b"Traceback" not in told
+
+
+def test_a_folder_that_was_handed_over_can_be_listed_shown_and_read(
+    captured: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    archive, account = captured
+    handed = tmp_path / "handed-over"
+    for top in ("archive", "manifests"):
+        shutil.copytree(archive / top, handed / top)
+    stranger = {"MUNIMENT_HOME": str(tmp_path / "stranger")}
+    capture_id = str(account["id"])
+    assert muniment("show", capture_id, "--json", cwd=handed, **stranger).json == account
+    assert muniment("list", "--json", cwd=handed, **stranger).json["captures"][0]["id"] == capture_id
+    out = tmp_path / "out"
+    assert muniment("extract", capture_id, "--role", "video", "--out", out, cwd=handed, **stranger).status == 0
+    assert muniment("verify", capture_id, cwd=handed, **stranger).status == 4
+    refused = muniment("capture", "http://outlets.example/", "--no-dns", cwd=handed, **stranger)
+    assert (refused.status, "muniment init" in refused.err) == (2, True)

@@ -115,9 +115,14 @@ class Archive:
 
 
 def found(start: Path) -> Path:
-    """Return the nearest folder from *start* upwards that is the root of an archive; JobError when there is none."""
+    """Return the nearest folder from *start* upwards that is the root of an archive; JobError when there is none.
+
+    One that was handed over without its settings will do for reading: what holds a log beside archive/.
+    """
     for folder in (start, *start.parents):
-        if (folder / layout.SETTINGS).is_file():
+        if (folder / layout.SETTINGS).is_file() or (
+            (folder / "archive").is_dir() and (folder / str(layout.logs())).is_dir()
+        ):
             return folder
     raise JobError(
         f"{start}: no archive here or above (no {layout.SETTINGS}); make one with `muniment init NAME`, "
