@@ -44,7 +44,8 @@ docs: .venv/installed-tests
 	$(BIN)/python docs/reference.py
 
 bench: .venv/installed-tests
-	@for each in benchmarks/[a-z]*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+	$(BIN)/python benchmarks/index.py rows 100000
+	$(BIN)/python benchmarks/index.py rebuild 10 200
 
 # The tests of faults, tried much more often than `make test` does: hours, not minutes.
 soak: .venv/installed-tests
