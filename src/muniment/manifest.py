@@ -15,7 +15,7 @@ from muniment import canonical
 from muniment.canonical import Fields
 from muniment.digest import Digest
 from muniment.errors import FormatError
-from muniment.model import Kind, Position, Reason, Record, Role, State, Truncation
+from muniment.model import LINE_HAS, LINE_LACKS, Kind, Position, Reason, Record, Role, State, Truncation
 
 __all__ = [
     "CAPTURE_PREDICATE",
@@ -238,6 +238,12 @@ def decode_record(line: bytes, where: object) -> Record:
     kind = found.choice("kind", Kind)
     if kind is Kind.CAPTURE:
         raise FormatError(where, expected="a record or an attempt", found="a second line of kind capture")
+    lacking = LINE_HAS.get(kind, LINE_HAS[Kind.ATTEMPT] - {"outcome"}) - found.rest.keys()
+    beyond = LINE_LACKS.get(kind, LINE_LACKS[Kind.ATTEMPT] | {"outcome"}) & found.rest.keys()
+    if lacking or beyond:
+        raise FormatError(
+            where, expected=f"the fields of a {kind}", found=f"lacking {sorted(lacking)}, beyond {sorted(beyond)}"
+        )
     record = Record(
         n=found.number("n"),
         kind=kind,
