@@ -231,7 +231,7 @@ def test_recovery_leaves_a_living_capture_alone(tmp_path: Path) -> None:
     made = begun(tmp_path)
     with drafted(made, article("l"), START) as capture:
         assert recovery.unfinished(made.archive) == ()
-        assert recovery.left_open(made.archive) == ()
+        assert recovery.left_open(made.root) == ()
         assert recovered(made) == []
         commit.commit(capture, commit.Ending(3, 2, interrupted=False, root_store=""))
     assert verify(made.root, made.trust, outside=made.outside).verdict is Verdict.PASS
@@ -241,7 +241,7 @@ def test_a_lost_work_folder_hides_no_capture_that_needs_recovery(crashed: Made) 
     capture, _ = names(crashed)
     for path in sorted(crashed.path("work").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
-    assert recovery.left_open(crashed.archive) == ()
+    assert recovery.left_open(crashed.root) == ()
     assert recovery.unfinished(crashed.archive) == (capture,)
 
 
@@ -276,3 +276,12 @@ def test_a_capture_that_received_nothing_is_given_up_and_leaves_no_empty_folder(
     assert not made.path(layout.evidence(done.capture)).exists()
     found = verify(made.root, made.trust, outside=made.outside)
     assert found.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("command", [["list"], ["search", "market"], ["show"]], ids=lambda each: each[0])
+def test_commands_that_read_say_what_needs_recovery_and_mend_nothing(crashed: Made, command: list[str]) -> None:
+    capture, _ = names(crashed)
+    arguments = [*command, crashed.captures[0]] if command == ["show"] else command
+    done = muniment(*arguments, cwd=crashed.root, MUNIMENT_HOME=str(crashed.home))
+    assert (done.status, capture in done.err, "muniment recover" in done.err) == (0, True, True)
+    assert recovery.unfinished(crashed.archive) == (capture,)

@@ -1,5 +1,6 @@
 """An archivist's first hour, by the command line alone: the book of examples."""
 
+import json
 import os
 import re
 import shutil
@@ -354,3 +355,14 @@ def test_a_folder_that_was_handed_over_can_be_listed_shown_and_read(
     assert muniment("verify", capture_id, cwd=handed, **stranger).status == 4
     refused = muniment("capture", "http://outlets.example/", "--no-dns", cwd=handed, **stranger)
     assert (refused.status, "muniment init" in refused.err) == (2, True)
+
+
+def test_a_capture_goes_on_though_nobody_reads_its_progress_any_more(archive: Path, site: sample.Site) -> None:
+    running = subprocess.Popen(
+        command("capture", *of_site(site), "--json"), cwd=archive, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert running.stderr is not None
+    assert running.stdout is not None
+    running.stderr.close()
+    account = json.loads(running.stdout.read())
+    assert (running.wait(timeout=60), account["verdict"]) == (3, "fetched")

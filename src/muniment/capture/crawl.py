@@ -106,7 +106,7 @@ class Crawl:
         if self._failure is not None:
             raise self._failure
         for want in self.frontier.rest():
-            self._refuse(want, Reason.INTERRUPTED)
+            self._refuse(want, want.refused or Reason.INTERRUPTED)
 
     def _work(self) -> None:
         while (taken := self.frontier.take()) is not None:

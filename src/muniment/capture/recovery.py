@@ -40,12 +40,12 @@ class Recovered:
     set_aside: int = 0
 
 
-def left_open(archive: Archive) -> tuple[str, ...]:
+def left_open(root: Path) -> tuple[str, ...]:
     """Return the captures whose process is gone without having let go of its lock file: what a crash leaves.
 
     Looks at work/ alone, so it costs nothing in a large archive; :func:`unfinished` looks at everything.
     """
-    folder = archive.path(layout.lock("20000101T000000Z-aaaaaa")).parent
+    folder = root / layout.lock("20000101T000000Z-aaaaaa").parent
     locks = sorted(folder.glob("*.lock")) if folder.is_dir() else []
     return tuple(path.stem for path in locks if layout.is_capture(path.stem) and not durable.held(path))
 
@@ -55,12 +55,12 @@ def unfinished(archive: Archive) -> tuple[str, ...]:
     log = Journal(archive.root, archive.origin)
     leaves = [Leaf.decode(entry) for entry in log.entries()]
     closed = {leaf.id for leaf in leaves if leaf.type in {LeafType.CAPTURE, LeafType.ABANDONED}}
-    begun = {leaf.id for leaf in leaves if leaf.type is LeafType.OPEN} | set(left_open(archive))
+    begun = {leaf.id for leaf in leaves if leaf.type is LeafType.OPEN} | set(left_open(archive.root))
     for top in ("archive", "manifests"):
         begun |= {
             path.name for path in archive.path(top).glob("[0-9]*/[0-9]*/[0-9]*/*") if layout.is_capture(path.name)
         }
-    waiting = begun - closed | set(left_open(archive))
+    waiting = begun - closed | set(left_open(archive.root))
     return tuple(sorted(each for each in waiting if not durable.held(archive.path(layout.lock(each)))))
 
 

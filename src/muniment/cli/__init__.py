@@ -1,5 +1,6 @@
 """The command line: arguments in, exit status out. A file per command; each imports its work inside the command."""
 
+import contextlib
 import importlib
 import json
 import os
@@ -144,8 +145,12 @@ def read_passphrase(file: Path | None, descriptor: int | None, *, needed: bool, 
 
 
 def tell(text: str) -> None:
-    """Print *text*, which is ours and safe, on standard error: progress and notes, never results."""
-    click.echo(text, err=True)
+    """Print *text*, which is ours and safe, on standard error: progress and notes, never results.
+
+    Where nobody reads any more it is lost: a capture goes on though the terminal that watched it is gone.
+    """
+    with contextlib.suppress(BrokenPipeError):
+        click.echo(text, err=True)
 
 
 def echo_json(document: object) -> None:

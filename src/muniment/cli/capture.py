@@ -84,7 +84,7 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
             what="The passphrase of the archive's keys",
         ),
     )
-    for each in recovered(archive, held, left_open(archive)):
+    for each in recovered(archive, held, left_open(archive.root)):
         tell(f"Recovered {each.capture}, which was cut short before: {each.detail}.")
     if not quiet and options["engine"] == "auto":
         tell("Engine: static. It runs no script; what a page loads by script is not asked for.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from muniment.cli import Room, echo_json, json_option, tell
+from muniment.cli.recover import tell_unfinished
 from muniment.model import Role
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def list_captures(room: Room, /, limit: int, *, as_json: bool) -> int:
     """List the archive's captures, newest first."""
     from muniment import catalogue
 
+    tell_unfinished(room.root)
     with catalogue.consulted(room.root, _told) as opened:
         rows = opened.captures(limit or -1)
         total = opened.total()
@@ -63,6 +65,7 @@ def show(room: Room, /, capture: str, *, as_json: bool) -> int:
     from muniment.errors import StoreError
 
     root = room.root
+    tell_unfinished(root)
     wanted = _capture(root, capture)
     document = catalogue.account(root, wanted)
     if as_json:
@@ -102,6 +105,7 @@ def extract(room: Room, /, capture: str, *, out: Path, as_stored: bool, as_json:
     from muniment.report.words import safe
 
     root = room.root
+    tell_unfinished(root)
     choice = catalogue.Choice(**chosen, stored=as_stored)
     found = catalogue.extract(root, _capture(root, capture), choice, out)
     for problem in found.problems:

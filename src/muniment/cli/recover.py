@@ -74,10 +74,10 @@ def recovered(archive: "Archive", held: "Signers", captures: Iterable[str]) -> "
     return done
 
 
-def tell_unfinished(archive: "Archive") -> None:
-    """Say on standard error which captures a crash left; for commands that read and mend nothing."""
+def tell_unfinished(root: Path) -> None:
+    """Say on standard error which captures of the archive at *root* a crash left; for commands that mend nothing."""
     from muniment.capture.recovery import left_open
 
-    waiting = left_open(archive)
+    waiting = left_open(root)
     if waiting:
         tell(f"{len(waiting)} capture(s) were cut short: {', '.join(waiting[:5])}. Run: muniment recover")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from muniment.cli import Room, echo_json, json_option, tell
+from muniment.cli.recover import tell_unfinished
 from muniment.model import Reason, Role, State
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def search(room: Room, /, words: str, *, limit: int, as_json: bool, **asked: Any
     if not words.strip() and not any(asked.values()):
         raise JobError("nothing to look for: give a word, or --host, --since, --digest or another option")
     root = room.root
+    tell_unfinished(root)
     with catalogue.consulted(root, _told) as opened:
         answer = opened.search(query, limit)
         unlisted = catalogue.unlisted(root, opened)
