@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from muniment.fetch.dial import Surroundings
 from muniment.fetch.http import StaticEngine
 from muniment.model import Rules
 
@@ -203,7 +204,7 @@ def engine(*hosts: str, port: int = 0, **changes: Any) -> StaticEngine:
             **changes,
         }
     )
-    return StaticEngine(rules, spool=on_disk, now=lambda: dt.datetime.now(dt.UTC), look_up=nobody)
+    return StaticEngine(rules, Surroundings(on_disk, lambda: dt.datetime.now(dt.UTC)), look_up=nobody)
 
 
 class Authority:

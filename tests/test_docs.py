@@ -208,7 +208,12 @@ def test_the_limits_that_are_named_are_the_defaults() -> None:
     text = (DOCS / "how-a-capture-works.md").read_text()
     found = dict(re.findall(r"\| `--([a-z-]+)` \| ([^|]+) \|", text))
     known = Limits()
-    told: dict[str, Callable[[Any], str]] = {"bytes": spoken_size, "time": spoken_duration, "timeout": spoken_duration}
+    told: dict[str, Callable[[Any], str]] = {
+        "bytes": spoken_size,
+        "free": spoken_size,
+        "time": spoken_duration,
+        "timeout": spoken_duration,
+    }
     for name in known.__slots__:
         value = getattr(known, name)
         spoken = told.get(name.rpartition("_")[2], str)(value)

@@ -375,6 +375,7 @@ class Limits:
     max_redirects: int = 10
     per_host: int = 4
     delay: float = 0.2
+    min_free: int = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)

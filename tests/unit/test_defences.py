@@ -35,7 +35,7 @@ from muniment.cli.listing import _print_resources, print_account
 from muniment.errors import FormatError, StoreError
 from muniment.fetch import tls_peer
 from muniment.fetch.cookies import Cookies
-from muniment.fetch.dial import Place
+from muniment.fetch.dial import Place, Surroundings
 from muniment.fetch.http import StaticEngine, Wanted
 from muniment.fetch.wire import Request
 from muniment.log.note import Checkpoint
@@ -201,7 +201,7 @@ def test_the_second_attempt_at_an_unverified_peer_is_judged_like_the_first() -> 
         return next(answers)
 
     rules = Rules(allow_net=("127.0.0.1/32",), limits=Limits(delay=0))
-    engine = StaticEngine(rules, spool=hostile.on_disk, now=lambda: dt.datetime.now(dt.UTC), look_up=rebinding)
+    engine = StaticEngine(rules, Surroundings(hostile.on_disk, lambda: dt.datetime.now(dt.UTC)), look_up=rebinding)
     with Served(hostile.sending(hostile.answer(b"caught")), tls=Authority().context()) as served:
         # The canary listens on the very port that the name leads to.
         with socket.create_server(("127.0.0.2", served.port)) as canary:
@@ -223,7 +223,7 @@ def test_a_name_that_changes_its_mind_reaches_no_canary_on_the_very_port() -> No
         return next(answers)
 
     rules = Rules(allow_net=("127.0.0.1/32",), limits=Limits(delay=0))
-    made = StaticEngine(rules, spool=hostile.on_disk, now=lambda: dt.datetime.now(dt.UTC), look_up=rebinding)
+    made = StaticEngine(rules, Surroundings(hostile.on_disk, lambda: dt.datetime.now(dt.UTC)), look_up=rebinding)
     closing = hostile.answer(b"", "302 Found", "Location: /again", "Connection: close")
     with Served(hostile.sending(closing)) as served, socket.create_server(("127.0.0.2", served.port)) as canary:
         canary.setblocking(False)  # noqa: FBT003 - the standard library's own signature

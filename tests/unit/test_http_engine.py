@@ -14,6 +14,7 @@ import pytest
 import hostile
 from hostile import Authority, Served, Talk, answer, redirect, routing, sending
 from muniment.errors import JobError
+from muniment.fetch.dial import Surroundings
 from muniment.fetch.http import StaticEngine, Wanted
 from muniment.model import Exchange, Limits, Reason, Rules
 
@@ -234,7 +235,7 @@ def test_a_resolver_that_changes_its_mind_reaches_no_canary(*, page: bool) -> No
         return next(answers)
 
     rules = Rules(allow_net=("127.0.0.1/32",), limits=calm())
-    engine = StaticEngine(rules, spool=hostile.on_disk, now=lambda: dt.datetime.now(dt.UTC), look_up=rebinding)
+    engine = StaticEngine(rules, Surroundings(hostile.on_disk, lambda: dt.datetime.now(dt.UTC)), look_up=rebinding)
     closing = answer(b"", "302 Found", "Location: /again", "Connection: close")
     with Served(sending(closing)) as served, Served(sending(answer(b"caught")), address="127.0.0.2") as canary:
         first, second = got(engine, served.url(), page=page)
@@ -464,8 +465,7 @@ def test_a_name_with_several_addresses_is_tried_at_each() -> None:
     rules = Rules(allow_net=("127.0.0.0/8",), limits=calm())
     engine = StaticEngine(
         rules,
-        spool=hostile.on_disk,
-        now=lambda: dt.datetime.now(dt.UTC),
+        Surroundings(hostile.on_disk, lambda: dt.datetime.now(dt.UTC)),
         look_up=lambda _host, _port: ["127.0.0.3", "127.0.0.1"],
     )
     with Served(sending(answer(b"second", "200 OK", "Connection: close"))) as served:
@@ -512,5 +512,5 @@ def test_another_user_agent_may_be_asked_for() -> None:
 def test_rules_that_cannot_be_followed_are_refused_at_once(changes: dict[str, Any]) -> None:
     with pytest.raises(JobError):
         hostile.engine(**changes) if "allow_net" in changes else StaticEngine(
-            Rules(**changes), spool=hostile.on_disk, now=lambda: dt.datetime.now(dt.UTC), look_up=hostile.nobody
+            Rules(**changes), Surroundings(hostile.on_disk, lambda: dt.datetime.now(dt.UTC)), look_up=hostile.nobody
         )

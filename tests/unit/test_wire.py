@@ -19,7 +19,7 @@ import pytest
 import hostile
 from hostile import Authority, Served, Talk, answer, redirect, routing, sending
 from muniment.errors import FormatError, JobError, StoreError
-from muniment.fetch.dial import Place
+from muniment.fetch.dial import Place, Surroundings
 from muniment.fetch.http import StaticEngine, Wanted
 from muniment.fetch.wire import Request
 from muniment.message.entity import measure
@@ -378,7 +378,7 @@ def test_a_full_disk_under_the_spool_stops_at_once() -> None:
 
     made: Any = Full
     rules = Rules(allow_net=("127.0.0.0/8",), resolve=("site.example=127.0.0.1",), dns=False)
-    engine = StaticEngine(rules, spool=made, now=lambda: dt.datetime.now(dt.UTC), look_up=hostile.nobody)
+    engine = StaticEngine(rules, Surroundings(made, lambda: dt.datetime.now(dt.UTC)), look_up=hostile.nobody)
     with Served(sending(answer(bytes(2 << 20)))) as served, pytest.raises(StoreError, match="No space left"):
         get(engine, served.url(), cap=4 << 20)
     engine.close()

@@ -63,6 +63,7 @@ class LimitsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     max_redirects: int | None = None
     per_host: int | None = None
     delay: str | None = None
+    min_free: str | None = None
 
 
 class CaptureTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="kebab"):
@@ -173,7 +174,7 @@ def limits(written: LimitsTable, default: Limits) -> Limits:
         value = getattr(written, field.name)
         if value is None:
             continue
-        if field.name.endswith("_bytes"):
+        if field.name.endswith(("_bytes", "_free")):
             changed[field.name] = settings.size(value)
         elif isinstance(value, str):
             changed[field.name] = settings.duration(value)

@@ -16,11 +16,13 @@ from muniment.capture.archive import Archive
 from muniment.capture.crawl import Crawl
 from muniment.capture.recorder import Recorder
 from muniment.capture.sealing import TOOL, Clock, Desk, Signers, signers
+from muniment.capture.space import Space
 from muniment.capture.verdict import verdict
 from muniment.digest import Digest
 from muniment.durable import Appending
 from muniment.errors import DigestMismatch
 from muniment.extract import EXTRACTOR, article
+from muniment.fetch.dial import Surroundings
 from muniment.fetch.http import StaticEngine
 from muniment.fetch.spool import Spool
 from muniment.log.leaf import Leaf, LeafType
@@ -84,18 +86,29 @@ class Committed:
 #  6. Time-stamp the newest checkpoint: not yet, no authority can be configured.
 #  7. Catalogue into the index.  A failure there is reported and repaired by `muniment index rebuild`; the caller does
 #     it, because the index is derived and this module writes evidence.
-def capture(seed: Url, desk: Desk, *, stop: threading.Event, said: Callable[[Exchange, Role], None]) -> Committed:
+def capture(
+    seed: Url,
+    desk: Desk,
+    *,
+    stop: threading.Event,
+    said: Callable[[Exchange, Role], None],
+    told: Callable[[str], None] = lambda _: None,
+) -> Committed:
     """Capture *seed* with everything it rests on and return when it is committed.
 
-    When *stop* is set, what is on its way has five seconds, and what there is is sealed as interrupted. Raises
-    StoreError when the disk refuses: then nothing is sealed, and what was written stays for recovery.
+    *said* is told of every exchange, *told* in a sentence when the capture pauses for lack of room on the disk. When
+    *stop* is set, what is on its way has five seconds, and what there is is sealed as interrupted. Raises StoreError
+    when the disk refuses: then nothing is sealed, and what was written stays for recovery.
     """
     clock, spools = desk.clock, desk.archive.path(layout.WORK)
+    space = Space(desk.archive.root, desk.rules.limits.min_free, clock.monotonic, told)
+    space.demand()
     # Made first, because it refuses rules that cannot be followed, and sends nothing until it is asked to.
-    engine = StaticEngine(desk.rules, spool=lambda: durable.spool(spools), now=clock.now, monotonic=clock.monotonic)
+    around = Surroundings(lambda: durable.spool(spools), clock.now, clock.monotonic, space.wait)
+    engine = StaticEngine(desk.rules, around)
     with closing(engine), draft(desk, seed.href) as begun:  # 1
         ends = begun.began + desk.rules.limits.max_time
-        crawl = Crawl(engine, begun.recorder, desk.rules, ends, clock.now, clock.monotonic, said)
+        crawl = Crawl(engine, begun.recorder, desk.rules, ends, clock.now, clock.monotonic, said, space)
         crawl.start(seed.href)  # 2
         while not crawl.wait(_POLL):
             if stop.is_set() and not crawl.interrupted:

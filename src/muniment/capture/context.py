@@ -121,7 +121,7 @@ def _limits(limits: Limits) -> Mapping[str, Any]:
     for name, value in asdict(limits).items():
         if name.endswith(("_time", "_timeout")) or name == "delay":
             spoken[name.replace("_", "-")] = settings.spoken_duration(value)
-        elif name.endswith("_bytes"):
+        elif name.endswith(("_bytes", "_free")):
             spoken[name.replace("_", "-")] = settings.spoken_size(value)
         else:
             spoken[name.replace("_", "-")] = value

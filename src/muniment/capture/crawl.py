@@ -16,7 +16,8 @@ from urllib.parse import quote
 from muniment import canonical, extract
 from muniment.capture.frontier import Frontier, Want
 from muniment.capture.recorder import Fact, Recorder
-from muniment.errors import FormatError
+from muniment.capture.space import Space
+from muniment.errors import FetchError, FormatError
 from muniment.extract import article
 from muniment.fetch.http import StaticEngine, Wanted
 from muniment.message import entity
@@ -65,6 +66,7 @@ class Crawl:
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     said: Callable[[Exchange, Role], None]
+    space: Space
     frontier: Frontier = field(init=False)
     interrupted: bool = False
     recorded: int = 0
@@ -77,6 +79,8 @@ class Crawl:
 
     def __post_init__(self) -> None:
         self.frontier = Frontier(self.rules.limits.per_host, self.rules.limits.max_resources)
+
+        self.space.owed = lambda: max(0, self.engine.received - self.recorder.recorded)
 
     def start(self, seed: str) -> None:
         """Begin with *seed*; returns at once."""
@@ -99,6 +103,7 @@ class Crawl:
         self.interrupted = True
         self._grace_ends = self.monotonic() + grace
         self.frontier.stop()
+        self.space.end()
         self.engine.stop(grace)
 
     def finish(self) -> None:
@@ -112,7 +117,11 @@ class Crawl:
         while (taken := self.frontier.take()) is not None:
             want, refused = taken
             try:
-                if refused := refused or self._cut():
+                if refused:
+                    self._refuse(want, refused)
+                elif crowded := self._crowded():
+                    self._refuse(replace(want, detail=f"not fetched: {crowded.detail}"), Reason(crowded.reason))
+                elif refused := self._cut():
                     self._refuse(want, refused)
                 else:
                     self._get(want)
@@ -126,6 +135,15 @@ class Crawl:
         if self.monotonic() >= self.ends:
             return Reason.LIMIT_TIME
         return Reason.LIMIT_BYTES if self.engine.exhausted else None
+
+    def _crowded(self) -> FetchError | None:
+        """Wait for room on the disk, and return why there came none before the capture had to end."""
+        try:
+            self.space.wait(self.ends)
+        except FetchError as crowded:
+            reason = Reason.LIMIT_TIME if crowded.reason == Reason.TIMEOUT else crowded.reason
+            return FetchError(reason, f"until the end {crowded.detail}")
+        return None
 
     def _refuse(self, want: Want, reason: Reason) -> None:
         rule = _LIMITS.get(reason, "")

@@ -53,7 +53,7 @@ def chain_digest(chain: Iterable[bytes]) -> Digest:
 
 
 class Recorder:
-    """Takes exchanges from many threads and writes them from one."""
+    """Takes exchanges from many threads and writes them from one; ``recorded`` are the octets of their answers."""
 
     def __init__(
         self,
@@ -64,6 +64,7 @@ class Recorder:
         decoded_cap: int,
     ) -> None:
         self.lines: list[Record] = []
+        self.recorded = 0
         self._writer = writer
         self._draft = draft
         self._salt = salt
@@ -123,8 +124,10 @@ class Recorder:
             except BaseException as failure:  # noqa: BLE001 - kept, and raised in the thread that waits
                 self._failure = failure
             finally:
-                if isinstance(item, Taken) and item.exchange.response is not None:
-                    item.exchange.response.close()
+                if isinstance(item, Taken):
+                    self.recorded += _received(item.exchange)
+                    if item.exchange.response is not None:
+                        item.exchange.response.close()
         try:
             if self._failure is None:
                 self._sync()
@@ -308,6 +311,10 @@ def _account(exchange: Exchange, coding_fault: str) -> bytes:
         "raw": canonical.encode_base64(exchange.raw),
     }
     return canonical.encode({key: value for key, value in content.items() if value not in ("", {})})
+
+
+def _received(exchange: Exchange) -> int:
+    return exchange.response_size + len(exchange.interim) + len(exchange.surplus) + len(exchange.raw)
 
 
 def _common(made: Connection | None) -> dict[str, Any]:

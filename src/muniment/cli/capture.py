@@ -27,6 +27,7 @@ _LIMITS = (
     ("max-redirects", "10", "follow no more redirects than this"),
     ("per-host", "4", "open no more connections to one host than this"),
     ("delay", "0.2s", "wait this long between two requests to one host"),
+    ("min-free", "256MiB", "pause while the archive's disk would be left with less than this"),
 )
 
 
@@ -92,7 +93,7 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
     signal.signal(signal.SIGINT, _Interruption(stop))
     signal.signal(signal.SIGTERM, _Interruption(stop))
     desk = commit.Desk(archive, held, rules, commit.Clock())
-    done = commit.capture(seed, desk, stop=stop, said=_quiet if quiet else _progress)
+    done = commit.capture(seed, desk, stop=stop, said=_quiet if quiet else _progress, told=_told)
     return _account(archive, done.id, as_json=as_json)
 
 
@@ -154,6 +155,12 @@ def _rules(archive: "Archive", options: dict[str, Any]) -> "Rules":
 
 def _quiet(_exchange: "Exchange", _role: "Role") -> None:
     """Say nothing."""
+
+
+def _told(sentence: str) -> None:
+    from muniment.report.words import safe
+
+    tell(safe(sentence))
 
 
 def _progress(exchange: "Exchange", role: "Role") -> None:

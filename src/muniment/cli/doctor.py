@@ -16,8 +16,6 @@ from muniment.cli import Room, echo_json, json_option
 
 __all__ = ["doctor"]
 
-_FLOOR = 1 << 30
-
 
 @dataclass(frozen=True, slots=True)
 class _Symptom:
@@ -76,8 +74,11 @@ def _places(room: Room) -> Iterator[_Symptom]:
 
 def _archive(room: Room) -> Iterator[_Symptom]:
     from muniment import durable, layout
+    from muniment.capture.archive import limits
     from muniment.errors import MunimentError
+    from muniment.model import Limits
     from muniment.seal.keys import KeyRole, export
+    from muniment.settings import spoken_size
 
     try:
         archive = room.archive
@@ -92,8 +93,9 @@ def _archive(room: Room) -> Iterator[_Symptom]:
         yield _Symptom("keys", not lacking, found, "muniment keys restore FILE brings a key back from a backup")
     except MunimentError as wrong:
         yield _Symptom("keys", fit=False, found=str(wrong), remedy="only verifying and reading work without them")
-    space = durable.free(archive.root)
-    yield _Symptom("free space", space > _FLOOR, f"{space // 10**6:,} MB", "make room before capturing")
+    space, floor = durable.free(archive.root), limits(archive.settings.limits, Limits()).min_free
+    remedy = f"make room: a capture does not begin below {spoken_size(floor)} (min-free)"
+    yield _Symptom("free space", space >= floor, f"{space // 10**6:,} MB", remedy)
     writable = os.access(archive.root / "archive", os.W_OK) and os.access(archive.root / "manifests", os.W_OK)
     yield _Symptom("archive can be written", writable, "yes" if writable else "no", "only verifying and reading work")
     try:

@@ -9,8 +9,14 @@ class Allowance:
     """A number of octets (max-bytes) that many threads spend; never overdrawn by a single one."""
 
     def __init__(self, octets: int) -> None:
+        self._all = octets
         self._left = octets
         self._lock = threading.Lock()
+
+    @property
+    def received(self) -> int:
+        """How many octets were granted so far."""
+        return self._all - self._left
 
     @property
     def spent(self) -> bool:

@@ -1,8 +1,10 @@
 """How a connection comes to stand: name, checked address, socket, TLS verified or, flagged, not; each step bounded."""
 
+import itertools
 import ssl
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import BinaryIO, Final
 
@@ -18,14 +20,24 @@ __all__ = ["DialError", "Dialer", "Line", "Place", "Stopwatch", "Surroundings"]
 _BROKEN_OFF: Final = Reason.TRUNCATED_DISCONNECT
 
 
+def _numbered() -> Callable[[], str]:
+    numbers = itertools.count(1)
+    return lambda: f"c{next(numbers)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What comes in from outside: the spool's files, the clocks, and the names of connections (``c1``, ``c2`` …)."""
+    """What comes in from outside: files on disk for bodies beyond 1 MiB, the two clocks, the names of connections.
+
+    ``room`` is called before each piece of an answer is received, with the monotonic second by which that must have
+    ended; it returns when there is room for the piece, or raises FetchError.
+    """
 
     spool: Callable[[], BinaryIO]
     now: Callable[[], datetime]
-    monotonic: Callable[[], float]
-    connection_id: Callable[[], str]
+    monotonic: Callable[[], float] = time.monotonic
+    room: Callable[[float], None] = lambda _: None
+    connection_id: Callable[[], str] = field(default_factory=_numbered)
 
 
 @dataclass(frozen=True, slots=True)

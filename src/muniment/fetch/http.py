@@ -6,12 +6,11 @@ directly. Nothing of the environment is asked: no proxy, no .netrc, no bundle of
 
 import email.utils
 import itertools
-import time
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import requests
 import requests.adapters
@@ -62,26 +61,16 @@ class Wanted:
 class StaticEngine:
     """Fetches by the rules of one capture; many threads may fetch at once and share cookies, connections, politeness.
 
-    *spool* opens a file on disk for a body beyond 1 MiB; *now* and *monotonic* are the clocks; *look_up* resolves
-    names. Raises JobError where the rules cannot be followed at all (a bad range, a missing --ca-file).
+    *look_up* resolves names. Raises JobError where the rules cannot be followed at all (a bad range, a missing
+    --ca-file).
     """
 
-    def __init__(
-        self,
-        rules: Rules,
-        *,
-        spool: Callable[[], BinaryIO],
-        now: Callable[[], datetime],
-        monotonic: Callable[[], float] = time.monotonic,
-        look_up: LookUp | None = None,
-    ) -> None:
-        numbers = itertools.count(1)
-        around = Surroundings(spool, now, monotonic, lambda: f"c{next(numbers)}")
+    def __init__(self, rules: Rules, around: Surroundings, *, look_up: LookUp | None = None) -> None:
         self._rules = rules
-        self._now = now
-        self._monotonic = monotonic
-        self._wire = Wire(rules, Guard(rules, look_up, monotonic), around)
-        self._gate = Gate(rules.limits, monotonic)
+        self._now = around.now
+        self._monotonic = around.monotonic
+        self._wire = Wire(rules, Guard(rules, look_up, around.monotonic), around)
+        self._gate = Gate(rules.limits, around.monotonic)
         self._cookies = Cookies()
         self._session = _Session(self._wire)
 
@@ -89,6 +78,11 @@ class StaticEngine:
     def roots(self) -> tuple[tls_peer.Root, ...]:
         """The files of authorities that TLS peers are verified against, with their digests."""
         return self._wire.roots
+
+    @property
+    def received(self) -> int:
+        """How many octets of answers were received so far."""
+        return self._wire.allowance.received
 
     @property
     def exhausted(self) -> bool:

@@ -91,6 +91,7 @@ def _read_on(reception: Reception, channel: Channel, bounds: Bounds, around: Sur
     reader = reception.reader
     try:
         while reader.end is End.MORE:
+            around.room(bounds.until)
             octets = channel.receive(min(bounds.until, around.monotonic() + bounds.idle))
             if not octets:
                 reader.finish()
