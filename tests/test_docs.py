@@ -14,7 +14,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from archives import Made, archive
-from muniment import sample
+from muniment import catalogue, layout, sample
 from muniment.cli import muniment
 from muniment.model import Check, Limits, Reason, Role, State, Verdict
 from muniment.report.words import TITLES
@@ -234,7 +234,9 @@ def test_exit_statuses_that_the_reference_lists_are_those_of_the_help() -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return archive(tmp_path_factory.mktemp("json"), "a")
+    new = archive(tmp_path_factory.mktemp("json"), "a")
+    catalogue.rebuild(new.root, new.path(layout.INDEX), lambda _: None)  # whichever command comes first
+    return new
 
 
 def _printed(made: Made, *arguments: str) -> Any:

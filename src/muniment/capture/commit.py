@@ -21,7 +21,7 @@ from muniment.capture.verdict import verdict
 from muniment.digest import Digest
 from muniment.durable import Appending
 from muniment.errors import DigestMismatch
-from muniment.extract import EXTRACTOR, article
+from muniment.extract import EXTRACTOR, article, media_facts
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.http import StaticEngine
 from muniment.fetch.spool import Spool
@@ -177,7 +177,7 @@ def commit(begun: Draft, ending: Ending) -> Committed:
             verdict=verdict(records, interrupted=ending.interrupted),
             asked=ending.asked,
             recorded=ending.recorded,
-            extractors={"article": article.EXTRACTOR, "links": EXTRACTOR},
+            extractors={"article": article.EXTRACTOR, "links": EXTRACTOR, "media": media_facts.EXTRACTOR},
         ),
         records=records,
         files=[layout.evidence(begun.id) / path.name for path in begun.writer.files],

@@ -18,7 +18,7 @@ from muniment.capture.frontier import Frontier, Want
 from muniment.capture.recorder import Fact, Recorder
 from muniment.capture.space import Space
 from muniment.errors import FetchError, FormatError
-from muniment.extract import article
+from muniment.extract import article, media_facts
 from muniment.fetch.http import StaticEngine, Wanted
 from muniment.message import entity
 from muniment.model import Exchange, Framing, Reason, Role, Rules
@@ -32,6 +32,7 @@ _PAGES: Final = frozenset({Role.ARTICLE, Role.EMBED, Role.CITED})
 _READ: Final = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "text/css"})
 _HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"<>\\^`{|}')
+_MEDIA: Final = frozenset({Role.IMAGE, Role.VIDEO, Role.AUDIO})
 # An answer of these roles that holds nothing is no answer; scripts and styles may be empty on purpose.
 _NEVER_EMPTY: Final = _PAGES | {Role.IMAGE, Role.VIDEO, Role.AUDIO, Role.DOCUMENT, Role.FONT}
 _LIMITS: Final = {
@@ -168,11 +169,13 @@ class Crawl:
             named = _judged(self._name_limit(exchange), want.role)
             answered = named.response is not None
             role = Role.REDIRECT if named.reason is Reason.REDIRECT else want.role
-            body = self._body(named, role)
+            body, media = self._body(named, role), _media(named, role)
             self.said(named, role)
             record_id = self.recorder.take(named, role, parent)
             if role is Role.REDIRECT:
                 parent = record_id
+            if media is not None:
+                self._state(named.url, record_id, media_facts.encode(media))
             if body is not None:
                 with self._reading:
                     found = extract.links(body.kind, body.content, named.url, body.charset)
@@ -275,6 +278,24 @@ class Crawl:
             url = "about:invalid#" + quote(lost.raw, safe=_PRINTABLE)
             detail = f"not fetched: the page asks for it by {lost.source}, but {lost.why}"
             yield Want(url, Role.OTHER, record_id, referer, want.hops, refused=Reason.MALFORMED_URL, detail=detail)
+
+
+def _media(exchange: Exchange, role: Role) -> media_facts.Media | None:
+    """Return what the answer shows of itself where it is to be, or calls itself, something seen or heard."""
+    declared = exchange.field_value("content-type").partition(";")[0].strip().lower()[:200]
+    wanted = role in _MEDIA or Role.__members__.get(declared.partition("/")[0].upper()) in _MEDIA
+    if exchange.response is None or (exchange.status or 0) // 100 != 2 or not wanted:
+        return None
+    head, fault = bytearray(), ""
+    try:
+        for chunk in entity.content(exchange.response, cap=media_facts.LOOKED_INTO):
+            head += chunk
+            if len(head) >= media_facts.LOOKED_INTO:
+                break
+    except FormatError as broken:
+        fault = str(broken)
+    cut = len(head) >= media_facts.LOOKED_INTO
+    return media_facts.looked_into(bytes(head), declared, fault="" if cut else fault)
 
 
 def _judged(exchange: Exchange, role: Role) -> Exchange:
