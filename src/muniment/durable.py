@@ -10,9 +10,8 @@ import errno
 import fcntl
 import os
 import secrets
-import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
@@ -34,6 +33,7 @@ __all__ = [
     "set_aside",
     "spool",
     "supersede",
+    "sync",
     "uncached",
 ]
 
@@ -73,7 +73,7 @@ def create(path: Path, content: bytes, *, mode: int = _READ_ONLY) -> None:
     refuses. After a refusal the file is either not there or there whole, and then perhaps not yet for good.
     """
     with _named(path, "create the file"):
-        temporary = _temporary(path, content, mode)
+        temporary = _temporary(path, [content], mode)
         try:
             _publish(temporary, path)
         finally:
@@ -85,7 +85,7 @@ def create(path: Path, content: bytes, *, mode: int = _READ_ONLY) -> None:
 def replace(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Put *content* in place of whatever *path* holds, atomically: for copies and settings, never for evidence."""
     with _named(path, "replace the file"):
-        temporary = _temporary(path, content, mode)
+        temporary = _temporary(path, [content], mode)
         try:
             os.replace(temporary, path)
         except OSError:
@@ -106,11 +106,12 @@ def supersede(finished: Path, path: Path) -> None:
         _sync_folder(path.parent)
 
 
-def _temporary(path: Path, content: bytes, mode: int) -> Path:
+def _temporary(path: Path, pieces: Iterable[bytes], mode: int) -> Path:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE)
     try:
-        _write_whole(descriptor, content)
+        for piece in pieces:
+            _write_whole(descriptor, piece)
         os.fchmod(descriptor, mode)
         os.fsync(descriptor)
     except OSError:
@@ -137,27 +138,54 @@ def _publish(temporary: Path, path: Path) -> None:
 def folder(path: Path, *, exclusive: bool = False) -> None:
     """Make *path* and the folders above it, each name synced; *exclusive* refuses a folder that is there."""
     with _named(path, "make the folder"):
-        missing = []
-        above = path
-        while not above.is_dir():
-            missing.append(above)
-            above = above.parent
-        if exclusive and not missing:
+        if exclusive and path.is_dir():
             raise FileExistsError
-        for each in reversed(missing):
+        fresh = []
+        above = path
+        while not _is_used(above):
+            fresh.append(above)
+            above = above.parent
+        for each in reversed(fresh):
             # Another capture may make the same day's folder meanwhile; only the last one can be asked to be new.
             each.mkdir(exist_ok=not (exclusive and each == path))
             _sync_folder(each.parent)
+
+
+def _is_used(path: Path) -> bool:
+    """Say whether *path* is a folder that holds something: then its name was synced before that came into it.
+
+    An empty one may have been made a moment ago, by a process that was killed before it synced the name or is about to.
+    """
+    try:
+        with os.scandir(path) as entries:
+            return next(entries, None) is not None
+    except FileNotFoundError:
+        return False
 
 
 def private_folder(path: Path) -> None:
     """Make *path* for its owner alone (0700 whatever the umask), and the folders above it as usual."""
     folder(path.parent)
     with _named(path, "make the folder"):
-        if not path.is_dir():
+        if not _is_used(path):
             path.mkdir(mode=0o700, exist_ok=True)
             path.chmod(0o700)
             _sync_folder(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Sync the names in the folder *path*, where it is there, and each file in it.
+
+    For what somebody else left: that it is visible says nothing about the disk.
+    """
+    with _named(path, "sync the folder"):
+        if not path.is_dir():
+            return
+        for each in path.iterdir():
+            if each.is_file():
+                with opened(each) as stream:
+                    os.fsync(stream.fileno())
+        _sync_folder(path)
 
 
 def remove(path: Path) -> None:
@@ -179,27 +207,23 @@ def remove_folder(path: Path) -> None:
 def set_aside(path: Path, size: int, aside: Path) -> int:
     """Cut *path* to *size* octets after what lies beyond them was copied to the new file *aside*; return how many.
 
-    May be called again after a crash at any step: an *aside* that holds the same octets is taken as made.
+    May be called again after a crash at any step: an *aside* that holds as many octets is taken as made.
     """
-    with _named(path, "set its tail aside"), path.open("r+b") as stream:
-        stream.seek(size)
-        beyond = os.fstat(stream.fileno()).st_size - size
+    with _named(path, "set its tail aside"):
+        beyond = path.stat().st_size - size
         if beyond <= 0:
             return 0
-        if not os.path.lexists(aside):
-            temporary = _temporary(aside, b"", _PRIVATE)
-            with temporary.open("r+b") as copy:
-                shutil.copyfileobj(stream, copy, 1 << 20)
-                os.fchmod(copy.fileno(), _READ_ONLY)
-                copy.flush()
-                os.fsync(copy.fileno())
-            _publish(temporary, aside)
-            temporary.unlink(missing_ok=True)
-            _sync_folder(aside.parent)
-        elif aside.stat().st_size != beyond:
-            raise OSError(errno.EEXIST, f"{aside} is there already and holds something else")
-        os.ftruncate(stream.fileno(), size)
-        os.fsync(stream.fileno())
+        with path.open("r+b") as stream:
+            stream.seek(size)
+            if not os.path.lexists(aside):
+                temporary = _temporary(aside, iter(lambda: stream.read(1 << 20), b""), _READ_ONLY)
+                _publish(temporary, aside)
+                temporary.unlink(missing_ok=True)
+                _sync_folder(aside.parent)
+            elif aside.stat().st_size != beyond:
+                raise OSError(errno.EEXIST, f"{aside} is there already and holds something else")
+            os.ftruncate(stream.fileno(), size)
+            os.fsync(stream.fileno())
     return beyond
 
 
@@ -208,7 +232,7 @@ def finish(path: Path, final: Path) -> None:
     with _named(final, "name the finished file"):
         if os.path.lexists(final):
             raise FileExistsError
-        with path.open("r+b") as stream:
+        with opened(path) as stream:
             os.fchmod(stream.fileno(), _READ_ONLY)
             os.fsync(stream.fileno())
         os.rename(path, final)
@@ -294,10 +318,10 @@ class Appending:
             self.size = size
 
     def finish(self) -> None:
-        """Sync the file, give it its final name, sync the folder, and make it read-only."""
-        self.sync()
+        """Make the file read-only, sync it, give it its final name, and sync the folder."""
         with _named(self.final, "name the finished file"):
             os.fchmod(self._descriptor, _READ_ONLY)
+            os.fsync(self._descriptor)
             if os.path.lexists(self.final):
                 raise FileExistsError
             os.rename(self.path, self.final)
@@ -326,7 +350,11 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """
     private_folder(path.parent)
     with _named(path, "lock"):
+        is_new = not os.path.lexists(path)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _PRIVATE)
+        if is_new:
+            # The lock that is left behind is how a crash is seen at once, so a loss of power must leave it, too.
+            _sync_folder(path.parent)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -165,7 +165,7 @@ ORDERS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "append": (appended, ["folder", "file", "file", "rename", "folder"]),
     "finish": (finished, ["file", "rename", "folder"]),
     # The tail is on the disk, under its name, before the file that it came from is cut.
-    "set aside": (cut, ["file", "file", "link", "folder", "ftruncate", "file"]),
+    "set aside": (cut, ["file", "link", "folder", "ftruncate", "file"]),
     "remove": (removed, ["unlink", "folder", "rmdir", "folder"]),
 }
 
@@ -187,6 +187,7 @@ def test_whatever_changes_the_disk_is_synced_before_it_returns_and_in_order(
 
         return noted
 
+    (tmp_path / "used").touch()
     with monkeypatch.context() as patch:
         for call in ("fsync", "link", "rename", "replace", "mkdir", "rmdir", "ftruncate", "unlink"):
             patch.setattr(os, call, noting(call))
@@ -195,6 +196,34 @@ def test_whatever_changes_the_disk_is_synced_before_it_returns_and_in_order(
     if name == "remove":
         wanted.remove("mkdir")
     assert wanted == expected
+
+
+@pytest.mark.parametrize("make", [durable.folder, durable.private_folder])
+def test_a_folder_that_somebody_made_and_may_not_have_synced_is_synced_before_it_is_used(
+    make: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    synced: list[int] = []
+    real = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    make(tmp_path / "a" / "b")
+    assert synced[-1] == (tmp_path / "a").stat().st_ino
+
+
+def test_a_folder_and_what_somebody_left_in_it_are_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(CONTENT)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    durable.sync(tmp_path)
+    assert synced[-1] == tmp_path.stat().st_ino
+    assert sorted(synced[:-1]) == sorted((tmp_path / name).stat().st_ino for name in ("a", "b"))
+    durable.sync(tmp_path / "nothing")
 
 
 def test_a_file_appears_without_a_moment_in_which_another_user_may_read_it(

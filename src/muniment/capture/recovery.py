@@ -70,6 +70,9 @@ def recover(archive: Archive, held: Signers, captures: tuple[str, ...], now: dat
     Raises StoreError when the disk refuses and IntegrityError when sealed files contradict each other; what was done
     before stays done.
     """
+    if captures:
+        # Whatever a killed process left visible may not be on the disk: nothing is built on it before it is.
+        sealing.mend_log(archive, held)
     for capture in captures:
         lock = archive.path(layout.lock(capture))
         try:
@@ -139,11 +142,12 @@ class _Recovery:
         return Recovered(self.capture, detail, bytes_aside)
 
     def _clear(self) -> None:
-        """Remove what no step promises: half-made files under temporary names."""
+        """Remove what no step promises, half-made files under temporary names, and sync what is left."""
         for folder in (layout.evidence(self.capture), layout.claims(self.capture)):
             for path in self._names(folder):
                 if path.name.startswith(".") and path.name.endswith(".tmp"):
                     durable.remove(self._path(path))
+            durable.sync(self._path(folder))
 
     def _forget(self) -> Recovered:
         """Remove the folders of a capture that crashed before its opening was sealed, so before the first packet."""

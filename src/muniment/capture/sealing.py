@@ -22,7 +22,7 @@ from muniment.model import Kind, Record, Rules
 from muniment.seal import SigningKey, dsse
 from muniment.seal.keys import KeyRole, load
 
-__all__ = ["TOOL", "Account", "Clock", "Desk", "Signers", "append", "digest_of", "seal", "signers"]
+__all__ = ["TOOL", "Account", "Clock", "Desk", "Signers", "append", "digest_of", "mend_log", "seal", "signers"]
 
 TOOL: Final = "muniment"
 
@@ -109,6 +109,12 @@ def append(archive: Archive, held: Signers, leaf: Leaf) -> Appended:
     """Append *leaf* to the archive's log under its lock, and return when it is committed."""
     with durable.locked(archive.path(layout.archive_lock())):
         return Journal(archive.root, archive.origin).append(leaf.encode(), held.log, archive.remembered)
+
+
+def mend_log(archive: Archive, held: Signers) -> None:
+    """Finish what a crash left of an append to the archive's log, so that what it shows is there for good."""
+    with durable.locked(archive.path(layout.archive_lock())):
+        Journal(archive.root, archive.origin).mend(held.log, archive.remembered)
 
 
 def digest_of(path: Path) -> Digest:

@@ -162,12 +162,16 @@ class Journal:
         # 2.-4. in _commit: the commit point, then what is only carried forward.
         return self._commit(note.Checkpoint(self.origin, size + 1, root), signer, remembered)
 
+    def mend(self, signer: Signer, remembered: Path) -> None:
+        """Finish what a crash left of an append and make durable what it left visible; *signer* and so on as above."""
+        self._recovered(signer, remembered)
+
     def _commit(self, checkpoint: note.Checkpoint, signer: Signer, remembered: Path) -> Appended:
         signed = note.sign(checkpoint, signer)
         # 2. checkpoints/<size> is created and synced: THE COMMIT POINT.  A failure after it undoes nothing.
         self._put(PurePosixPath("checkpoints", str(checkpoint.size)), signed)
         # 3. `checkpoint`, a copy: where it stays behind the next append brings it forward.
-        durable.replace(self._newest, signed)
+        _copy(signed, self._newest)
         # 4. What the user's own side remembers; where it stays behind the log is still shown to extend it.
         _remember(remembered, signed)
         return Appended(checkpoint.size - 1, checkpoint.size, signed)
@@ -194,7 +198,7 @@ class Journal:
             # The commit point may be visible without having been synced: make it as durable as it claims to be.
             _clear(self._checkpoints)
             durable.replace(self._checkpoints / str(size), content, mode=0o444)
-            durable.replace(self._newest, content)
+            _copy(content, self._newest)
         if _found(remembered) != content:
             _remember(remembered, content)
 
@@ -328,15 +332,20 @@ def _found(path: Path) -> bytes | None:
         return stream.read(_LARGEST)
 
 
-def _clear(folder: Path) -> None:
+def _clear(folder: Path, name: str = "*") -> None:
     # What a crash left of files that were never seen under their names; the archive's lock says that none lives.
-    for leftover in folder.glob(".*.tmp"):
+    for leftover in folder.glob(f".{name}.*.tmp"):
         durable.remove(leftover)
+
+
+def _copy(content: bytes, path: Path, mode: int = 0o644) -> None:
+    _clear(path.parent, path.name)
+    durable.replace(path, content, mode=mode)
 
 
 def _remember(remembered: Path, signed: bytes) -> None:
     durable.private_folder(remembered.parent)
-    durable.replace(remembered, signed, mode=0o600)
+    _copy(signed, remembered, 0o600)
 
 
 def subtree_root(hashes: bytes) -> bytes:
