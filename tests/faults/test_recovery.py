@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from archives import Made, article, begun, captured, drafted
-from commands import muniment
+from commands import command, muniment
 from conftest import times
 from muniment import durable, layout
 from muniment.capture import commit, recovery
@@ -217,6 +218,35 @@ def test_a_torn_tail_is_cut_set_aside_and_sealed_as_what_it_is(crashed: Made) ->
     ]
 
 
+@pytest.mark.parametrize("named", [False, True], ids=["growing", "named"])
+def test_what_was_made_read_only_before_the_crash_is_recovered_by_who_may_not_write_it(
+    crashed: Made, *, named: bool
+) -> None:
+    _, warc = names(crashed)
+    growing = warc.with_name(warc.name + ".open")
+    growing.chmod(0o444)
+    if named:
+        growing.rename(warc)
+    done = unprivileged("recover", "--json", made=crashed)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert recovery.unfinished(crashed.archive) == ()
+    assert warc.stat().st_mode & 0o222 == 0
+    assert verify(crashed.root, crashed.trust, outside=crashed.outside).verdict is Verdict.PASS
+
+
+def unprivileged(*arguments: str, made: Made) -> subprocess.CompletedProcess[str]:
+    """Run muniment as one whom permissions bind: where this is root, without the capabilities that override them."""
+    bound = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    return subprocess.run(
+        [*bound, *command(*arguments)],
+        cwd=made.root,
+        env={**os.environ, "MUNIMENT_HOME": str(made.home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_garbage_behind_the_last_record_is_set_aside(crashed: Made) -> None:
     _, warc = names(crashed)
     growing = warc.with_name(warc.name + ".open")
@@ -278,10 +308,10 @@ def test_a_capture_that_received_nothing_is_given_up_and_leaves_no_empty_folder(
     assert found.verdict is Verdict.PASS
 
 
-@pytest.mark.parametrize("command", [["list"], ["search", "market"], ["show"]], ids=lambda each: each[0])
-def test_commands_that_read_say_what_needs_recovery_and_mend_nothing(crashed: Made, command: list[str]) -> None:
+@pytest.mark.parametrize("reads", [["list"], ["search", "market"], ["show"]], ids=lambda each: each[0])
+def test_commands_that_read_say_what_needs_recovery_and_mend_nothing(crashed: Made, reads: list[str]) -> None:
     capture, _ = names(crashed)
-    arguments = [*command, crashed.captures[0]] if command == ["show"] else command
+    arguments = [*reads, crashed.captures[0]] if reads == ["show"] else reads
     done = muniment(*arguments, cwd=crashed.root, MUNIMENT_HOME=str(crashed.home))
     assert (done.status, capture in done.err, "muniment recover" in done.err) == (0, True, True)
     assert recovery.unfinished(crashed.archive) == (capture,)

@@ -6,11 +6,12 @@ called again.
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from secrets import token_bytes
-from typing import Final
+from typing import BinaryIO, Final
 
 from muniment import __version__, durable, layout, manifest
 from muniment.capture import context, sealing
@@ -188,12 +189,14 @@ class _Recovery:
         draft = self._open(layout.manifest(self.capture))
         records: list[Record] = []
         kept = 0
-        for line in _lines(draft):
-            record = self._whole(line, len(records) + 1)
-            if record is None:
-                break
-            records.append(record)
-            kept += len(line) + 1
+        with ExitStack() as stack:
+            streams: dict[str, BinaryIO] = {}
+            for line in _lines(draft):
+                record = self._whole(line, len(records) + 1, streams, stack)
+                if record is None:
+                    break
+                records.append(record)
+                kept += len(line) + 1
         if draft.exists():
             durable.set_aside(draft, kept, self._path(layout.torn(layout.manifest(self.capture), kept)))
         self._finish_files(records)
@@ -212,20 +215,22 @@ class _Recovery:
         )
         return description, records
 
-    def _whole(self, line: bytes, number: int) -> Record | None:
-        """Return the record that *line* drafts where it is the next one and lies whole in its file."""
+    def _whole(self, line: bytes, number: int, streams: dict[str, BinaryIO], stack: ExitStack) -> Record | None:
+        """Return the record that *line* drafts where it is the next one and lies whole in its file, on the disk."""
         try:
             record = manifest.decode_record(line, "draft")
-            path = self._warc(record.position.file)
-            if record.n != number or path is None:
-                return None
-            with durable.opened(path) as stream:
-                place = record.position
-                found = reader.record_at(stream, place.offset, place.length, file=place.file)
+            place = record.position
+            if place.file not in streams:
+                path = self._warc(place.file)
+                if path is None:
+                    return None
+                # What a failed fsync lost may still stand in the cache, and is called clean there.
+                streams[place.file] = stack.enter_context(durable.uncached(path))
+            found = reader.record_at(streams[place.file], place.offset, place.length, file=place.file)
         except (FormatError, IntegrityError):
             return None
-        whole = found.record == record.record and found.position.member == record.position.member
-        return record if whole else None
+        whole = found.record == record.record and found.position.member == place.member
+        return record if whole and record.n == number else None
 
     def _warc(self, name: str) -> Path | None:
         """Return where the WARC file *name* lies, finished or not; None where it is no file of this capture."""
@@ -274,7 +279,7 @@ def _lines(path: Path) -> Iterator[bytes]:
     """Give the whole lines of *path*, without their LF, up to the first that is cut."""
     if not path.exists():
         return
-    with durable.opened(path) as stream:
+    with durable.uncached(path) as stream:
         rest = b""
         while chunk := stream.read(1 << 20):
             *lines, rest = (rest + chunk).split(b"\n")
