@@ -356,13 +356,14 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     programs that are started; a forked child would inherit it (flock(2)), so nothing here forks.
     """
     private_folder(path.parent)
+    is_new = not os.path.lexists(path)
     with _named(path, "lock"):
-        is_new = not os.path.lexists(path)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _PRIVATE)
+    try:
         if is_new:
             # The lock that is left behind is how a crash is seen at once, so a loss of power must leave it, too.
-            _sync_folder(path.parent)
-    try:
+            with _named(path, "lock"):
+                _sync_folder(path.parent)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

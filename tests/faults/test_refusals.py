@@ -112,6 +112,19 @@ def test_a_sync_that_fails_once_ends_the_capture_and_is_never_asked_again(
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="what is synced is told by /proc")
+@pytest.mark.parametrize("which", BEFORE_THE_COMMIT[1:4])
+def test_a_capture_that_was_refused_before_anything_was_sealed_leaves_nothing_behind(
+    made: Made, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", Failing(made, which))
+        with pytest.raises(StoreError):
+            capture_small(made)
+    assert recovery.unfinished(made.archive) == ()
+    assert verify(made.root, made.trust, outside=made.outside).verdict is Verdict.PASS
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="what is synced is told by /proc")
 @pytest.mark.parametrize("which", ["*-00000.warc.gz.open", "manifest.jsonl.open"])
 def test_a_sync_that_fails_at_the_end_leaves_the_file_without_its_final_name(
     made: Made, which: str, monkeypatch: pytest.MonkeyPatch

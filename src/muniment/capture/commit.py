@@ -4,7 +4,7 @@ import io
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_bytes
@@ -20,7 +20,7 @@ from muniment.capture.space import Space
 from muniment.capture.verdict import verdict
 from muniment.digest import Digest
 from muniment.durable import Appending
-from muniment.errors import DigestMismatch
+from muniment.errors import DigestMismatch, StoreError
 from muniment.extract import EXTRACTOR, article, media_facts
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.http import StaticEngine
@@ -126,9 +126,7 @@ def draft(desk: Desk, seed: str) -> Iterator[Draft]:
     archive = desk.archive
     with ExitStack() as stack:
         stack.enter_context(durable.locked(archive.path(layout.lock(capture_id)), wait=False))
-        durable.folder(archive.path(layout.claims(capture_id)), exclusive=True)
-        durable.folder(archive.path(layout.evidence(capture_id)), exclusive=True)
-        place = _open(desk, capture_id, opened, seed)
+        place = _begin(desk, capture_id, opened, seed)
         lines = stack.enter_context(Appending(archive.path(layout.manifest(capture_id)), layout.OPEN_SUFFIX))
         writer = Writer(
             lambda number: Appending(archive.path(layout.warc(capture_id, number)), layout.OPEN_SUFFIX),
@@ -141,6 +139,23 @@ def draft(desk: Desk, seed: str) -> Iterator[Draft]:
         stack.callback(recorder.abandon)
         yield Draft(capture_id, seed, opened, began, desk, place, recorder, writer, lines)
     durable.remove(archive.path(layout.lock(capture_id)))
+
+
+def _begin(desk: Desk, capture_id: str, opened: datetime, seed: str) -> manifest.LogPlace:
+    """Make the folders and open the capture; a disk that refuses before anything was sealed is left as it was."""
+    archive = desk.archive
+    folders = [archive.path(layout.claims(capture_id)), archive.path(layout.evidence(capture_id))]
+    try:
+        for each in folders:
+            durable.folder(each, exclusive=True)
+        return _open(desk, capture_id, opened, seed)
+    except StoreError:
+        with suppress(StoreError):
+            for each in reversed(folders):
+                durable.remove_folder(each)
+            if not folders[0].exists():
+                durable.remove(archive.path(layout.lock(capture_id)))
+        raise
 
 
 def _open(desk: Desk, capture_id: str, opened: datetime, seed: str) -> manifest.LogPlace:

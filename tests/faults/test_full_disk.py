@@ -1,0 +1,85 @@
+"""A disk that is really full, or read-only: the command line says so, loses nothing, and goes on when there is room."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from commands import muniment, of_site
+from conftest import times
+from muniment import layout, sample
+from small_disk import SmallDisk, small_disk
+
+SIZE = 24 << 20
+WHOLE = 1_600_000  # about what a capture of the sample takes, with the index
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    try:
+        with small_disk(tmp_path / "disk", SIZE) as made:
+            assert made.run("init", "case", "--operator", "Desk 1").status == 0
+            yield made
+    except OSError as refused:
+        pytest.skip(f"{refused}: needs root, or a system that lets users mount memory")
+
+
+def taken(site: sample.Site) -> list[str]:
+    """Return the arguments by which the sample is captured though the disk is nearly full."""
+    # Where a capture pauses above a floor of free space, that is told not to.
+    floor = ["--min-free", "0B"] if "--min-free" in muniment("capture", "--help", cwd=site.ca_file.parent).out else []
+    return ["capture", *of_site(site, cited=0), *floor]
+
+
+@pytest.mark.timeout(0)
+def test_a_disk_that_fills_up_ends_the_capture_and_loses_nothing_that_was_committed(
+    disk: SmallDisk, site: sample.Site
+) -> None:
+    arguments = taken(site)
+    committed = [disk.run(*arguments, "--json", below="case").json["id"]]
+    chance = random.Random(13)  # noqa: S311 - the same amounts of room in every run
+    refused = 0
+    for number in range(times(3, 40)):
+        room = (0, WHOLE // 2, WHOLE // 8)[number] if number < 3 else chance.randrange(WHOLE)
+        disk.leave(room)
+        done = disk.run(*arguments, "--json", below="case")
+        assert done.status in {74, 3}, (room, done)
+        assert "Traceback" not in done.err
+        if done.status == 74:
+            refused += 1
+            assert "make room" in done.err
+            assert done.out == ""
+        else:
+            committed.append(done.json["id"])  # the evidence found room, the index perhaps not
+        verified = disk.run("verify", "--json", below="case")
+        assert not [each for each in verified.json["findings"] if each["verdict"] == "fail"], room
+        disk.make_room()
+        recovered = disk.run("recover", "--json", below="case")
+        assert recovered.status == 0, recovered.err
+        assert disk.run("verify", "--json", below="case").status == 0
+    assert refused >= 3
+    assert disk.run("index", "rebuild", below="case").status == 0
+    listed = {each["id"] for each in disk.run("list", "--json", "--limit", "0", below="case").json["captures"]}
+    assert listed >= set(committed)
+    assert disk.run(*arguments, "--json", below="case").status == 3
+
+
+def test_on_a_disk_that_is_read_only_nothing_is_captured_and_everything_can_be_read(
+    disk: SmallDisk, site: sample.Site
+) -> None:
+    arguments = taken(site)
+    committed = disk.run(*arguments, "--json", below="case").json["id"]
+    disk.mount("ro")
+    refused = disk.run(*arguments, below="case")
+    assert (refused.status, "read only" in refused.err) == (74, True)
+    assert "Traceback" not in refused.err
+    assert disk.run("verify", below="case").status == 0
+    assert committed in {each["id"] for each in disk.run("list", "--json", below="case").json["captures"]}
+    assert disk.run("search", "market", "--json", below="case").json["found"]
+    assert disk.run("show", committed, below="case").status == 0
+    assert disk.run("index", "check", below="case").status == 0
+    assert disk.run("recover", below="case").status == 0
+    (disk.seen / "case" / str(layout.WORK) / "lock").stat()
+    disk.mount("rw")
+    assert disk.run(*arguments, below="case").status == 3
