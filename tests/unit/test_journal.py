@@ -15,7 +15,7 @@ import pytest
 from muniment import durable
 from muniment.digest import Digest
 from muniment.errors import FormatError, IntegrityError, LogForked, MunimentError, StoreError, TrustError
-from muniment.log import Journal, Leaf, LeafType, VerifierKey, audit, open_checkpoint, tree
+from muniment.log import Journal, Leaf, LeafType, Steady, VerifierKey, audit, open_checkpoint, tree
 from muniment.log.leaf import bundle, unbundle
 from muniment.seal import SigningKey
 
@@ -36,7 +36,7 @@ def appended(root: Path, numbers: range) -> None:
 
 
 def errors(root: Path, keys: tuple[VerifierKey, ...] = (VKEY,)) -> dict[str, MunimentError]:
-    return {each.subject: each.error for each in audit(root, ORIGIN, keys) if each.error}
+    return {each.subject: each.error for each in audit(Steady(root, ORIGIN), keys) if each.error}
 
 
 def files(root: Path) -> list[Path]:
@@ -63,7 +63,7 @@ def small(tmp_path: Path) -> Path:
 
 
 def test_three_hundred_appends_cross_the_tile_and_audit_clean(grown: Path) -> None:
-    results = list(audit(grown, ORIGIN, [VKEY]))
+    results = list(audit(Steady(grown, ORIGIN), [VKEY]))
     assert [each for each in results if each.error] == []
     assert sorted(each.subject for each in results) == [path.relative_to(grown).as_posix() for path in files(grown)]
     journal = Journal(grown, ORIGIN)
@@ -290,7 +290,7 @@ def test_only_a_leaf_is_ever_appended(tmp_path: Path, content: bytes) -> None:
 
 
 def test_an_empty_log_has_no_newest_checkpoint_and_no_results(tmp_path: Path) -> None:
-    assert list(audit(tmp_path, ORIGIN, [VKEY])) == []
+    assert list(audit(Steady(tmp_path, ORIGIN), [VKEY])) == []
     assert Journal(tmp_path, ORIGIN).pending() is None
     with pytest.raises(FormatError, match="at least one leaf"):
         Journal(tmp_path, ORIGIN).newest()
@@ -437,7 +437,7 @@ def test_a_half_done_append_is_told_and_is_no_failure(small: Path, monkeypatch: 
             appended(small, range(5, 6))
     pending = Journal(small, ORIGIN).pending()
     assert pending.leaf == Leaf.decode(leaf(5))
-    results = {each.subject: each for each in audit(small, ORIGIN, [VKEY])}
+    results = {each.subject: each for each in audit(Steady(small, ORIGIN), [VKEY])}
     half_done = results[(LOG / "tile/entries/000.p/6").as_posix()]
     assert half_done.error is None
     assert "cut short" in half_done.detail

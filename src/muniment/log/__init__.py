@@ -5,7 +5,7 @@ and reads it, ``audit`` derives everything again and compares.
 """
 
 from muniment.log.audit import Audited, audit
-from muniment.log.journal import Appended, Journal, Pending
+from muniment.log.journal import Appended, Journal, Pending, Steady
 from muniment.log.leaf import Leaf, LeafType
 from muniment.log.note import Checkpoint, VerifierKey, open_checkpoint
 
@@ -17,6 +17,7 @@ __all__ = [
     "Leaf",
     "LeafType",
     "Pending",
+    "Steady",
     "VerifierKey",
     "audit",
     "open_checkpoint",

@@ -26,7 +26,7 @@ from muniment.errors import (
     TrustError,
 )
 from muniment.log import note, tree
-from muniment.log.journal import ENTRIES, WIDTH, Journal, covering, subtree_root, widths
+from muniment.log.journal import ENTRIES, WIDTH, Steady, covering, subtree_root, widths
 from muniment.log.leaf import Leaf, unbundle
 
 __all__ = ["Audited", "audit"]
@@ -50,8 +50,8 @@ class Audited:
     error: MunimentError | None = None
 
 
-def audit(root: Path, origin: str, keys: Sequence[note.VerifierKey]) -> Iterator[Audited]:
-    """Yield what is found about each file of the log *origin* in the archive at *root*; *keys* are the verifier's.
+def audit(journal: Steady, keys: Sequence[note.VerifierKey]) -> Iterator[Audited]:
+    """Yield what is found about each file of the log *journal*; *keys* are the verifier's.
 
     Derives the tiles and the root at every committed size from the leaves; where leaves and tiles differ, the newest
     signed root decides which of them is damaged. What a cut append left behind is no failure and is said in
@@ -59,7 +59,7 @@ def audit(root: Path, origin: str, keys: Sequence[note.VerifierKey]) -> Iterator
     on meanwhile looks like a cut one; hold the archive's lock to exclude that. Does not know the statements that
     the leaves stand for, nor whether anybody else was shown another log.
     """
-    yield from _Audit(root, origin, keys).results()
+    yield from _Audit(journal, keys).results()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,10 @@ class _Place:
 class _Audit:
     """The state of one audit: the files that are there, the claims, the leaves' hashes and the levels above them."""
 
-    def __init__(self, root: Path, origin: str, keys: Sequence[note.VerifierKey]) -> None:
-        self.journal = Journal(root, origin)
-        self.below = _Path(self.journal.folder.relative_to(root).as_posix())
-        self.origin = origin
+    def __init__(self, journal: Steady, keys: Sequence[note.VerifierKey]) -> None:
+        self.journal = journal
+        self.below = layout.log(journal.origin)
+        self.origin = journal.origin
         self.keys = keys
         # The commit points are listed first: whatever is committed meanwhile is then beyond the newest one.
         claims = [self._claim(size) for size in self.journal.sizes()]

@@ -12,12 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from muniment import durable, layout
+from muniment.digest import Digest
 from muniment.errors import FormatError, IntegrityError, LogForked, StoreError, TrustError
 from muniment.log import note, tree
 from muniment.log.leaf import Leaf, bundle, unbundle
 from muniment.seal.signing import Signer
 
-__all__ = ["ENTRIES", "WIDTH", "Appended", "Journal", "Pending", "covering", "subtree_root", "widths"]
+__all__ = ["ENTRIES", "WIDTH", "Appended", "Journal", "Pending", "Steady", "covering", "subtree_root", "widths"]
 
 ENTRIES: Final = "entries"
 WIDTH: Final = 256
@@ -243,7 +244,8 @@ class Journal:
         tree.verify_consistency(proof, seen.root, newest.root, self.folder)
 
     def _behind(self, size: int) -> bool:
-        return _found(self._newest) != self.checkpoint_at(size)
+        copy = self.read(PurePosixPath("checkpoint")) if os.path.lexists(self._newest) else None
+        return copy != self.checkpoint_at(size)
 
     def _half_done(self, size: int) -> bytes | None:
         path = covering(ENTRIES, size, size + 1)
@@ -323,6 +325,33 @@ class Journal:
             durable.replace(target, content, mode=0o444)
         else:
             raise IntegrityError(target, expected="no file, or the one of this append", found="another content")
+
+
+class Steady(Journal):
+    """A log that must not change while it is verified: what is read twice has to be the same both times.
+
+    ``exchanged`` are the files that were not, each of which also raised IntegrityError. The copy `checkpoint`, which
+    every append replaces, is read once.
+    """
+
+    def __init__(self, root: Path, origin: str) -> None:
+        super().__init__(root, origin)
+        self.exchanged: list[PurePosixPath] = []
+        self._digests: dict[PurePosixPath, Digest] = {}
+        self._copy: bytes | None = None
+
+    def read(self, path: PurePosixPath) -> bytes:
+        """Return the file *path* as Journal does; IntegrityError where it was exchanged since it was read before."""
+        if self.folder / path == self._newest:
+            self._copy = super().read(path) if self._copy is None else self._copy
+            return self._copy
+        content = super().read(path)
+        digest = Digest.of_bytes(content)
+        if self._digests.setdefault(path, digest) != digest:
+            self.exchanged.append(path)
+            before = f"{self._digests[path]}, as it was read before"
+            raise IntegrityError(self.folder / path, expected=before, found=f"{digest}: it was exchanged meanwhile")
+        return content
 
 
 def _found(path: Path) -> bytes | None:

@@ -11,11 +11,11 @@ from muniment import layout
 from muniment.errors import FormatError, IntegrityError, LogForked, MunimentError, StoreError, TrustError
 from muniment.log import note, tree
 from muniment.log.audit import Audited, audit
-from muniment.log.journal import ENTRIES, WIDTH, Journal, covering
+from muniment.log.journal import ENTRIES, WIDTH, Steady, covering
 from muniment.log.leaf import Leaf, LeafType, unbundle
 from muniment.model import Check, Finding, Verdict
 from muniment.verify.checks import Scope, judged
-from muniment.verify.files import content, refuse_links
+from muniment.verify.files import refuse_links
 
 __all__ = ["Logs", "Place", "read_logs"]
 
@@ -78,13 +78,15 @@ def _read_log(scope: Scope, origin: str, found: Logs) -> None:
         scope.findings.add(judged(Check.LOG_FILES, folder, link))
         _compare_remembered(scope, origin, [], damaged=False)
         return
-    results = tuple(audit(scope.root, origin, scope.trust.logs))
+    journal = Steady(scope.root, origin)
+    results = tuple(audit(journal, scope.trust.logs))
     for finding in _about(folder, results):
         scope.findings.add(finding)
     failed = {each.subject for each in results if each.error and not isinstance(each.error, TrustError)}
-    _check_newest(scope, origin)
-    _note_pending(scope, origin)
-    leaves = _leaves(scope, origin, found, failed)
+    _check_newest(scope, journal)
+    _note_pending(scope, journal)
+    leaves = _leaves(journal, found, failed)
+    _note_exchanged(scope, journal)
     _compare_remembered(scope, origin, leaves, damaged=origin in found.damaged)
     if not leaves:
         return
@@ -95,26 +97,35 @@ def _read_log(scope: Scope, origin: str, found: Logs) -> None:
     scope.findings.note(Check.ANCHORED, folder, Verdict.ABSENT, detail)
 
 
-def _check_newest(scope: Scope, origin: str) -> None:
+def _check_newest(scope: Scope, journal: Steady) -> None:
     # The audit knows only sizes of which a checkpoint is there. That the newest one was lost, only its copy can tell.
+    origin = journal.origin
     path = str(layout.checkpoint(origin))
     try:
-        claimed = note.unverified_checkpoint(content(scope, path), path)
+        claimed = note.unverified_checkpoint(journal.read(PurePosixPath("checkpoint")), path)
     except MunimentError:  # named by the audit already, or not written yet
         return
     if claimed.origin != origin:
         error = IntegrityError(path, expected=f"a checkpoint of {origin}", found=f"one of {claimed.origin}")
         scope.findings.add(judged(Check.CHECKPOINT, path, error))
-    elif claimed.size not in Journal(scope.root, origin).sizes():
+    elif claimed.size not in journal.sizes():
         lost = str(layout.checkpoint_at(origin, claimed.size))
         error = IntegrityError(lost, expected=f"the checkpoint that {path} is a copy of", found="none: it is missing")
         scope.findings.add(judged(Check.LOG_FILES, lost, error))
 
 
-def _note_pending(scope: Scope, origin: str) -> None:
+def _note_pending(scope: Scope, journal: Steady) -> None:
     with suppress(MunimentError):  # what is damaged is named by the audit
-        if pending := Journal(scope.root, origin).pending():
-            scope.findings.note(Check.LOG_FILES, str(layout.log(origin)), Verdict.ABSENT, f"Noted: {pending.detail}.")
+        if pending := journal.pending():
+            where = str(layout.log(journal.origin))
+            scope.findings.note(Check.LOG_FILES, where, Verdict.ABSENT, f"Noted: {pending.detail}.")
+
+
+def _note_exchanged(scope: Scope, journal: Steady) -> None:
+    for path in journal.exchanged:
+        subject = str(layout.log(journal.origin) / path)
+        error = IntegrityError(subject, expected="the same file whenever it is read", found="another one meanwhile")
+        scope.findings.add(judged(Check.LOG_FILES, subject, error))
 
 
 def _about(folder: str, results: tuple[Audited, ...]) -> Iterator[Finding]:
@@ -152,9 +163,9 @@ def _check(folder: str, audited: Audited) -> Check:
     return Check.LOG_TREE if below.startswith("tile/") else Check.LOG_FILES
 
 
-def _leaves(scope: Scope, origin: str, found: Logs, failed: set[str]) -> list[bytes]:
+def _leaves(journal: Steady, found: Logs, failed: set[str]) -> list[bytes]:
     """Return the leaves as the entry bundles have them; those behind a bundle that cannot be read are left out."""
-    journal = Journal(scope.root, origin)
+    origin = journal.origin
     folder = layout.log(origin)
     size = max(journal.sizes(), default=0)
     leaves: list[bytes] = []
@@ -168,7 +179,7 @@ def _leaves(scope: Scope, origin: str, found: Logs, failed: set[str]) -> list[by
             leaves += bundle
             if len(bundle) != wanted:
                 break
-    except (FormatError, StoreError):  # named by the audit already
+    except (FormatError, IntegrityError, StoreError):  # named already, or by the caller
         found.damaged.add(origin)
     if leaves:
         found.sizes[origin] = len(leaves)
