@@ -25,7 +25,7 @@ from muniment.digest import Digest
 from muniment.log.leaf import Leaf, LeafType, bundle, unbundle
 from muniment.model import Verdict
 from muniment.seal import dsse
-from muniment.verify import verify
+from muniment.verify import Depth, verify
 
 OPENS: dict[Any, Callable[..., Any]] = {os: os.open, io: io.open}
 
@@ -86,12 +86,23 @@ def verdict(made: archives.Made) -> Verdict:
     return verify(made.root, made.trust).verdict
 
 
+@pytest.mark.parametrize("depth", list(Depth))
+def test_each_file_is_opened_once_and_what_a_log_needs_twice_is_held_against_the_first_time(
+    made: archives.Made, depth: Depth
+) -> None:
+    opens: Counter[Path] = Counter()
+    with watched(lambda path, _: opens.update([path])):
+        assert verify(made.root, made.trust, depth=depth).verdict is Verdict.PASS
+    logs = made.path(layout.logs())
+    assert {opens[path] for path in everything(made) if not path.is_relative_to(logs)} == {1}
+    assert set(everything(made)) <= set(opens), "a file was not opened at all"
+
+
 @pytest.mark.parametrize("stays", [False, True], ids=["and-back", "for-good"])
 def test_a_file_that_is_another_at_any_of_its_readings_is_never_passed(made: archives.Made, *, stays: bool) -> None:
     opens: Counter[Path] = Counter()
     with watched(lambda path, _: opens.update([path])):
         assert verdict(made) is Verdict.PASS
-    assert set(everything(made)) <= set(opens), "a file was not opened at all"
     believed = []
     for number, path in enumerate(everything(made)):
         exchange = Exchange(path, flipped(path.read_bytes()), made.root.parent / f"aside-{number}")
