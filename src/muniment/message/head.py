@@ -10,7 +10,17 @@ from typing import Final
 from muniment.errors import FormatError
 from muniment.model import Framing
 
-__all__ = ["MAX_FIELDS", "MAX_HEAD", "Head", "end_of_head", "not_http", "parse_head", "request_head"]
+__all__ = [
+    "MAX_FIELDS",
+    "MAX_HEAD",
+    "Head",
+    "Request",
+    "end_of_head",
+    "not_http",
+    "parse_head",
+    "parse_request",
+    "request_head",
+]
 
 MAX_HEAD: Final = 1 << 20
 """The most octets of one head, and of all interim heads together."""
@@ -18,6 +28,9 @@ MAX_FIELDS: Final = 10_000
 
 _END: Final = re.compile(rb"\n\r?\n")
 _STATUS_LINE: Final = re.compile(rb"HTTP/(\d{1,2})(?:\.(\d{1,2}))?[ \t]+([1-9]\d\d)(?:[ \t]+(.*))?", re.DOTALL)
+_REQUEST_LINE: Final = re.compile(
+    rb"([!-~]+)[ \t]+([^ \t](?:.*[^ \t])?)[ \t]+HTTP/(\d{1,2})\.(\d{1,2})[ \t]*", re.DOTALL
+)
 _BEGIN: Final = b"HTTP/"
 # RFC 9110 5.6.2: the letters of a method and of a field name.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -28,9 +41,9 @@ _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 _BODILESS: Final = frozenset({204, 304})
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What the head of a response says, in text: UTF-8 where it is that, Latin-1 otherwise.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Message:
+    """What the head of a message says, in text: UTF-8 where it is that, Latin-1 otherwise.
 
     ``version`` is (major, minor), ``size`` the octets of the head with its empty line. ``framing`` is how the body
     ends (RFC 9112 6.3), ``length`` its octets where the framing is LENGTH. ``odd`` is a sentence where the framing
@@ -38,8 +51,6 @@ class Head:
     """
 
     version: tuple[int, int]
-    status: int
-    reason: str
     fields: tuple[tuple[str, str], ...]
     size: int
     framing: Framing
@@ -56,6 +67,14 @@ class Head:
         parts = (part.strip(" \t") for value in self.values(name) for part in value.split(","))
         return tuple(part for part in parts if part)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head(_Message):
+    """What the head of a response says."""
+
+    status: int
+    reason: str
+
     @property
     def lasts(self) -> bool:
         """Whether the connection may carry another exchange after this one (RFC 9112 9.3)."""
@@ -63,6 +82,23 @@ class Head:
         if self.odd or self.framing is Framing.CLOSE or "close" in options:
             return False
         return self.version >= (1, 1) or "keep-alive" in options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(_Message):
+    """What the head of a request says; ``target`` is as it was sent, in any of its four forms (RFC 9112 3.2)."""
+
+    method: str
+    target: str
+
+    def target_uri(self, scheme: str) -> str:
+        """Return the URI that the request asks for over a connection of *scheme* (RFC 9112 3.3); not normalised."""
+        authority = next(iter(self.values("Host")), "")
+        if self.target.startswith("/"):
+            return f"{scheme}://{authority}{self.target}"
+        if self.target == "*":
+            return f"{scheme}://{authority}"
+        return f"{scheme}://{self.target}" if self.method == "CONNECT" else self.target
 
 
 def end_of_head(octets: bytes | bytearray, start: int = 0) -> int:
@@ -98,7 +134,40 @@ def parse_head(octets: bytes, method: str = "GET") -> Head:
     status = int(match[3])
     version = (int(match[1]), int(match[2] or b"0"))
     framing, length, odd = _framing(fields, status, method)
-    return Head(version, status, _text(match[4] or b""), fields, len(octets), framing, length, odd)
+    return Head(
+        version=version,
+        status=status,
+        reason=_text(match[4] or b""),
+        fields=fields,
+        size=len(octets),
+        framing=framing,
+        length=length,
+        odd=odd,
+    )
+
+
+def parse_request(octets: bytes) -> Request:
+    """Return what the complete head *octets* of a request says, as tolerant as ``parse_head``.
+
+    Raises FormatError where the first line is no request line, and beyond 10,000 fields.
+    """
+    lines = octets.split(b"\n")
+    line = lines[0].removesuffix(b"\r")
+    match = _REQUEST_LINE.fullmatch(line)
+    if not match:
+        raise FormatError("the request", expected="a request line such as GET / HTTP/1.1", found=repr(line[:80]))
+    fields = _fields(lines[1:])
+    framing, length, odd = _framing_of_fields(fields, Framing.EMPTY)
+    return Request(
+        version=(int(match[3]), int(match[4])),
+        method=_text(match[1]),
+        target=_text(match[2]),
+        fields=fields,
+        size=len(octets),
+        framing=framing,
+        length=length,
+        odd=odd,
+    )
 
 
 def _fields(lines: list[bytes]) -> tuple[tuple[str, str], ...]:
@@ -113,7 +182,7 @@ def _fields(lines: list[bytes]) -> tuple[tuple[str, str], ...]:
         if not colon:
             continue
         if len(found) == MAX_FIELDS:
-            raise FormatError("the answer's head", expected=f"at most {MAX_FIELDS} fields", found="more")
+            raise FormatError("the head", expected=f"at most {MAX_FIELDS} fields", found="more")
         found.append((_text(name.strip(b" \t")), [value.strip(b" \t")]))
     return tuple((name, _text(b" ".join(parts))) for name, parts in found)
 
@@ -126,9 +195,14 @@ def _text(octets: bytes) -> str:
 
 
 def _framing(fields: tuple[tuple[str, str], ...], status: int, method: str) -> tuple[Framing, int, str]:
-    """Return how the body ends, its length, and what is odd about it: RFC 9112 6.3, rule by rule."""
-    if method == "HEAD" or status in _BODILESS or status < 200:
+    """Return how the body of a response ends, its length, and what is odd about it: RFC 9112 6.3, rule by rule."""
+    if method == "HEAD" or status in _BODILESS or status < 200 or (method == "CONNECT" and status < 300):
         return Framing.EMPTY, 0, ""
+    return _framing_of_fields(fields, Framing.CLOSE)
+
+
+def _framing_of_fields(fields: tuple[tuple[str, str], ...], default: Framing) -> tuple[Framing, int, str]:
+    """Return the framing that the fields of a message give, *default* where they give none."""
     pairs = [(name.lower(), value) for name, value in fields]
     codings = [
         coding
@@ -143,13 +217,11 @@ def _framing(fields: tuple[tuple[str, str], ...], status: int, method: str) -> t
             return Framing.CLOSE, 0, "its transfer coding has no end of its own"
         # Both fields at once is how requests are smuggled: chunked wins, the connection is not used again.
         return Framing.CHUNKED, 0, "it has both Transfer-Encoding and Content-Length" if lengths else ""
-    return _framing_of_lengths(lengths)
+    return _framing_of_lengths(lengths) if lengths else (default, 0, "")
 
 
 def _framing_of_lengths(lengths: list[str]) -> tuple[Framing, int, str]:
-    """Return the framing that the members of Content-Length give (RFC 9112 6.3, rules 5, 6 and 8)."""
-    if not lengths:
-        return Framing.CLOSE, 0, ""
+    """Return the framing that the members of Content-Length give (RFC 9112 6.3, rules 5 and 6)."""
     shown = ", ".join(lengths)[:60]
     if not all(_LENGTH.fullmatch(each) for each in lengths):
         return Framing.CLOSE, 0, f"its Content-Length is no number: {shown!r}"

@@ -8,7 +8,8 @@ from enum import Enum, auto
 from typing import Final
 
 from muniment.errors import FormatError
-from muniment.message.chunked import Chunked, End
+from muniment.message.body import BodyReader
+from muniment.message.chunked import End
 from muniment.message.head import MAX_HEAD, Head, end_of_head, not_http, parse_head
 from muniment.model import Framing
 
@@ -34,34 +35,41 @@ class ResponseReader:
     what lies beyond *cap* octets of body (payload, where chunked) is given up, a body of exactly *cap* is not cut.
     ``head`` is None until the final head is whole; ``pending`` holds what was fed of an unfinished head.
     A broken chunk is no exception: ``end`` is FAULT, ``fault`` says why, and its octets are BODY.
+    *upgrade* names the protocols that the request offered to switch to: after a 101 the rest is SURPLUS, not HTTP.
     """
 
     __slots__ = (
-        "_chunked",
+        "_body",
+        "_cap",
         "_interim",
         "_interim_size",
         "_method",
-        "_received",
-        "_room",
         "_searched",
-        "end",
-        "fault",
+        "_upgrade",
         "head",
         "pending",
     )
 
-    def __init__(self, method: str, cap: int) -> None:
+    def __init__(self, method: str, cap: int, upgrade: tuple[str, ...] = ()) -> None:
         self._method = method
-        self._room = cap
-        self._received = 0
+        self._cap = cap
+        self._upgrade = upgrade
         self._searched = 0
-        self._chunked = Chunked(cap)
+        self._body = BodyReader(Framing.CLOSE, 0, cap)
         self._interim = 0
         self._interim_size = 0
         self.head: Head | None = None
         self.pending = bytearray()
-        self.end = End.MORE
-        self.fault = ""
+
+    @property
+    def end(self) -> End:
+        """How far the answer has come."""
+        return self._body.end
+
+    @property
+    def fault(self) -> str:
+        """Why its chunked coding is broken, in a sentence; empty where it is not."""
+        return self._body.fault
 
     def feed(self, octets: bytes) -> Iterator[tuple[Part, bytes]]:
         """Take *octets* in and yield what they are, in order.
@@ -76,12 +84,12 @@ class ResponseReader:
                 return
             octets = bytes(self.pending)
             self.pending.clear()
-        yield from self._body(octets)
+        yield from self._rest(octets)
 
     def finish(self) -> None:
         """Take in that the connection was closed properly: the end of a body that has no other, else a cut."""
-        if self.end is End.MORE and self.head is not None and self.head.framing is Framing.CLOSE:
-            self.end = End.WHOLE
+        if self.head is not None:
+            self._body.finish()
 
     def _heads(self) -> Iterator[tuple[Part, bytes]]:
         while self.head is None and self.pending:
@@ -95,18 +103,17 @@ class ResponseReader:
                 return
             self._searched = 0
             head = parse_head(bytes(self.pending[:size]), self._method)
-            if head.status == 101:
-                # RFC 9110 15.2.2: only after an Upgrade field, which we never send; what follows is not HTTP.
+            if head.status == 101 and not self._upgrade:
+                # RFC 9110 15.2.2: only after an Upgrade field; what follows is not HTTP.
                 raise FormatError("the answer", expected="HTTP/1.1", found="a switch to another protocol (101)")
             piece = bytes(self.pending[:size])
             del self.pending[:size]
-            if head.status < 200:
+            if head.status < 200 and head.status != 101:
                 self._count_interim(size)
                 yield Part.INTERIM, piece
                 continue
             self.head = head
-            if head.framing is Framing.EMPTY or (head.framing is Framing.LENGTH and not head.length):
-                self.end = End.WHOLE
+            self._body = BodyReader(head.framing, head.length, self._cap)
             yield Part.HEAD, piece
 
     def _count_interim(self, size: int) -> None:
@@ -115,51 +122,9 @@ class ResponseReader:
         if self._interim > MAX_INTERIM:
             raise FormatError("the answer", expected=f"at most {MAX_INTERIM} interim answers", found="more")
 
-    def _body(self, octets: bytes) -> Iterator[tuple[Part, bytes]]:
-        if self.end is End.MORE and octets:
-            taken = self._taken_chunked(octets) if self._head.framing is Framing.CHUNKED else self._taken(octets)
-            if taken:
-                yield Part.BODY, octets[:taken]
-            octets = octets[taken:]
-        if not octets or self.end is End.CAPPED:
-            return
-        if self.end is End.FAULT:
-            # What came stays: it may be the page itself, sent by a server that announced chunks and sent none.
-            kept = octets[: self._room]
-            self._room -= len(kept)
-            yield Part.BODY, kept
-        else:
-            yield Part.SURPLUS, octets
-
-    @property
-    def _head(self) -> Head:
-        if self.head is None:
-            raise FormatError("the answer", expected="a head before the body", found="none")
-        return self.head
-
-    def _taken_chunked(self, octets: bytes) -> int:
-        self._room -= len(self._chunked.feed(octets))
-        self.end = self._chunked.end
-        self.fault = self._chunked.fault
-        return self._chunked.taken
-
-    def _taken(self, octets: bytes) -> int:
-        """Return how many of *octets* are body, where its length is known or it ends with the connection."""
-        head = self._head
-        if head.framing is Framing.CLOSE:
-            taken = min(len(octets), self._room)
-            self._room -= taken
-            if taken < len(octets):
-                self.end = End.CAPPED
-            return taken
-        return self._taken_of_length(octets, head.length)
-
-    def _taken_of_length(self, octets: bytes, length: int) -> int:
-        wanted = min(len(octets), length - self._received, self._room)
-        self._room -= wanted
-        self._received += wanted
-        if self._received == length:
-            self.end = End.WHOLE
-        elif not self._room:
-            self.end = End.CAPPED
-        return wanted
+    def _rest(self, octets: bytes) -> Iterator[tuple[Part, bytes]]:
+        taken = self._body.feed(octets)
+        if taken:
+            yield Part.BODY, octets[:taken]
+        if taken < len(octets) and self._body.end is End.WHOLE:
+            yield Part.SURPLUS, octets[taken:]
