@@ -18,6 +18,7 @@ __all__ = [
     "Endpoint",
     "Event",
     "Field",
+    "Fields",
     "GoAway",
     "Interim",
     "Oddity",
