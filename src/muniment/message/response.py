@@ -75,7 +75,7 @@ class ResponseReader:
         """Take *octets* in and yield what they are, in order.
 
         Raises FormatError when this cannot be an HTTP/1 response, or a head is beyond its bounds; ``pending`` then
-        holds what was fed since the last whole head.
+        holds what was fed since the last part that was yielded.
         """
         if self.head is None:
             self.pending += octets
@@ -106,10 +106,12 @@ class ResponseReader:
             if head.status == 101 and not self._upgrade:
                 # RFC 9110 15.2.2: only after an Upgrade field; what follows is not HTTP.
                 raise FormatError("the answer", expected="HTTP/1.1", found="a switch to another protocol (101)")
+            interim = head.status < 200 and head.status != 101
+            if interim:
+                self._count_interim(size)
             piece = bytes(self.pending[:size])
             del self.pending[:size]
-            if head.status < 200 and head.status != 101:
-                self._count_interim(size)
+            if interim:
                 yield Part.INTERIM, piece
                 continue
             self.head = head
