@@ -169,6 +169,12 @@ def test_a_server_that_speaks_no_http_is_named_once_and_every_octet_is_kept() ->
     assert closings(events) == [(1, Ending.CUT), (2, Ending.CUT)]
 
 
+def test_an_answer_that_is_no_http_is_counted_to_the_first_request_that_awaits_one() -> None:
+    for step in (0, 1):
+        events, _ = read(Http1Reader(), [(CLIENT, GET + GET), (SERVER, b"\x81\x02hi")], step=step)
+        assert [event for event in events if isinstance(event, Surplus)] == [Surplus(1, SERVER, b"\x81\x02hi")]
+
+
 def test_octets_that_nobody_asked_for_are_surplus() -> None:
     unasked = b"HTTP/1.1 408 Request Timeout\r\n\r\n"
     events, _ = read(Http1Reader(), [(SERVER, unasked), (CLIENT, b"\r\n" + GET), (SERVER, HELLO + b"!")])

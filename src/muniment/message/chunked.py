@@ -104,7 +104,9 @@ class Chunked:
         if self._framing > _FRAMING_FREE + _FRAMING_FACTOR * self.size or self._too_long():
             self._break("its chunk sizes, extensions and trailers take far more room than its content")
         elif self._within is _Within.AFTER and not b"\r\n".startswith(self._line) and self._line != b"\n":
-            self._break(f"a chunk is followed by {bytes(self._line[:20])!r} instead of a line's end")
+            # Up to the octet that is wrong: what came along with it is chance.
+            wrong = bytes(self._line[: 2 if self._line.startswith(b"\r") else 1])
+            self._break(f"a chunk is followed by {wrong!r} instead of a line's end")
         elif position >= 0:
             line = bytes(self._line[:-1].removesuffix(b"\r"))
             self._line.clear()

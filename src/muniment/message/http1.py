@@ -81,7 +81,7 @@ class Http1Reader:
         if not octets:
             return
         if sender in self._broken or self._endings.is_shut(sender):
-            yield Surplus(self._stream, sender, octets)
+            yield Surplus(self._nearest(sender), sender, octets)
         elif self._tunnel:
             yield Tunnel(self._tunnel, sender, octets)
         else:
@@ -114,14 +114,15 @@ class Http1Reader:
     def _unfinished(self, sender: Endpoint) -> Iterator[Event]:
         """Give up what is held of a head of *sender* that never became whole."""
         held = self._held
-        stream = self._stream
         if sender is Endpoint.SERVER:
-            if not self._awaited:
-                return
-            held, stream = self._awaited[0].answer.pending, self._awaited[0].stream
+            held = self._awaited[0].answer.pending if self._awaited else bytearray()
         if held:
-            yield Surplus(stream, sender, bytes(held))
+            yield Surplus(self._nearest(sender), sender, bytes(held))
             held.clear()
+
+    def _nearest(self, sender: Endpoint) -> int:
+        """Return the stream to which octets of *sender* that belong to none are counted."""
+        return self._awaited[0].stream if self._awaited and sender is Endpoint.SERVER else self._stream
 
     def _of_client(self, octets: bytes) -> Iterator[Event]:
         while octets:
