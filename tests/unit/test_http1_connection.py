@@ -196,6 +196,14 @@ def test_a_request_after_the_server_has_closed_is_known_to_have_no_answer() -> N
     assert closings(events) == [(1, Ending.CUT)]
 
 
+@pytest.mark.parametrize("sender", list(Endpoint))
+def test_a_direction_that_was_closed_tells_nothing_twice(sender: Endpoint) -> None:
+    reader = Http1Reader()
+    first = [*reader.feed(CLIENT, GET), *reader.finish(sender), *reader.finish(sender.peer)]
+    assert closings(first) == [(1, Ending.CUT)]
+    assert not [*reader.feed(sender, b""), *reader.finish(sender), *reader.cut(sender)]
+
+
 @pytest.mark.parametrize(("sender", "begin"), [(CLIENT, b"GET / HTTP/1.1\r\n"), (SERVER, b"HTTP/1.1 200 OK\r\n")])
 def test_a_head_without_an_end_is_refused_at_its_bound(sender: Endpoint, begin: bytes) -> None:
     reader = Http1Reader()

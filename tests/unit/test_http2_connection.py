@@ -332,6 +332,7 @@ def test_what_is_no_http2_is_named_at_its_first_octets(sender: Endpoint, octets:
         (headers(1, STATUS, (b"transfer-encoding", b"chunked")), "transfer-encoding"),
         (headers(1, STATUS, (b"x", b"a\r\nb")), "HTTP/1.1 cannot carry"),
         (frame(5, 4, 1, b"\x00\x00\x00\x03" + hpack.Encoder().encode(ASKED)), "cannot be opened"),
+        (frame(5, 4, 1, b"\x00\x00\x00\x00" + hpack.Encoder().encode(ASKED)), "cannot be opened"),
         (frame(5, 4, 1, b"\x00\x00\x00\x02" + hpack.Encoder().encode(ASKED[1:])), "a method"),
     ],
 )
@@ -368,6 +369,7 @@ def test_a_stream_that_ends_before_an_answer_is_never_called_whole() -> None:
     events, _ = raw(frame(0, 1, 1, b"headless"))
     assert octets_of(events, SERVER, Surplus) == b"headless"
     assert closings(events) == [(1, Ending.FAULT)]
+    assert End(1, SERVER) not in events
 
 
 def test_octets_after_the_end_of_a_message_are_surplus() -> None:

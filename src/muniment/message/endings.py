@@ -32,8 +32,8 @@ class Endings:
         self._open[stream] = set()
 
     def ended(self, stream: int, sender: Endpoint) -> bool:
-        """Whether the message of *sender* on *stream* can have no more octets."""
-        return sender in self._open.get(stream, Endpoint)
+        """Whether the message of *sender* on the open *stream* is whole."""
+        return sender in self._open[stream]
 
     def is_shut(self, sender: Endpoint) -> bool:
         """Whether *sender* can send no more on this connection."""
@@ -57,6 +57,11 @@ class Endings:
     def fault(self, stream: int, fault: str) -> None:
         """Take in that the answer on *stream* is broken, as *fault* says; it goes on until its connection ends."""
         self._faults[stream] = fault
+
+    def fail(self, stream: int, fault: str) -> Iterator[Event]:
+        """Take in that *stream* is over without an answer, as *fault* says."""
+        del self._open[stream]
+        yield Closed(stream, Ending.FAULT, fault=fault)
 
     def shut(self, sender: Endpoint) -> Iterator[Event]:
         """Take in that nothing more comes from *sender*."""

@@ -56,8 +56,8 @@ class Http1Reader:
 
     How the octets of a direction are cut into pieces changes nothing but how bodies are cut. Laid end to end, the
     octets of one direction's events are the octets that were fed. A direction that cannot be read further raises
-    FormatError once, and all its octets are Surplus from there; the other one reads on. Where octets of the client
-    waited for the answer to a switch and prove to be no HTTP, an Oddity says so instead.
+    FormatError once, and all its octets are Surplus from there (``cut`` it then); the other reads on. Where octets of
+    the client waited for the answer to a switch and prove to be no HTTP, an Oddity says so instead.
     """
 
     __slots__ = ("_asking", "_awaited", "_broken", "_endings", "_held", "_request", "_searched", "_stream", "_tunnel")
@@ -128,8 +128,7 @@ class Http1Reader:
         while octets:
             if self._request is not None:
                 taken = self._request.feed(octets)
-                if taken:
-                    yield Body(self._asking, Endpoint.CLIENT, octets[:taken])
+                yield Body(self._asking, Endpoint.CLIENT, octets[:taken])
                 octets = octets[taken:]
                 yield from self._end_request()
                 continue

@@ -25,10 +25,10 @@ _MAX_TOIL: Final = 4 << 30
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One decoded field block; ``promised`` is the stream that it promises, 0 where it is no PUSH_PROMISE."""
+    """One decoded field block; ``promised`` is the stream that it promises, None where it is no PUSH_PROMISE."""
 
     stream: int
-    promised: int
+    promised: int | None
     fields: Fields
     ends: bool
 
@@ -82,7 +82,7 @@ class BlockReader:
     def _whole(self, first: Frame) -> Block:
         octets = b"".join(self._fragments)
         self._first, self._fragments, self._size = None, [], 0
-        promised = 0
+        promised = None
         # RFC 9113 6.2 and 6.6: what stands before the block in its first frame.
         ahead = 4 if first.kind is Kind.PUSH_PROMISE else 5 if first.flags & Flag.PRIORITY else 0
         if len(octets) < ahead:

@@ -58,7 +58,7 @@ class Http2Reader:
     """Reads one connection; feed it all octets of both directions in the order in which they crossed.
 
     How the octets of a direction are cut into pieces changes nothing but how bodies are cut. A direction that
-    cannot be read further raises FormatError once, and gives no events from there; the other one reads on.
+    cannot be read further raises FormatError once, and gives no events from there (``cut`` it then); the other reads on.
     What the standard forbids on one stream is an Oddity and harms no other. Bodies pass by and are never held.
     """
 
@@ -136,8 +136,8 @@ class Http2Reader:
 
     def _block(self, sender: Endpoint, block: Block) -> Iterator[Event]:
         stream = self._streams.get(block.stream)
-        if block.promised:
-            yield from self._promise(sender, block)
+        if block.promised is not None:
+            yield from self._promise(sender, block, block.promised)
             return
         if stream is None and sender is Endpoint.CLIENT:
             stream = yield from self._begin(block.stream, sender, block)
@@ -153,11 +153,11 @@ class Http2Reader:
         if block.ends and stream is not None:
             yield from self._end(block.stream, sender, stream)
 
-    def _promise(self, sender: Endpoint, block: Block) -> Iterator[Event]:
+    def _promise(self, sender: Endpoint, block: Block, number: int) -> Iterator[Event]:
         if sender is Endpoint.CLIENT:
             raise FormatError("the connection", expected="no PUSH_PROMISE from a client", found="one")
-        if (yield from self._begin(block.promised, sender, block)) is not None:
-            yield from self._endings.end(block.promised, Endpoint.CLIENT)
+        if (yield from self._begin(number, sender, block)) is not None:
+            yield from self._endings.end(number, Endpoint.CLIENT)
 
     def _begin(self, number: int, sender: Endpoint, block: Block) -> Generator[Event, None, _Stream | None]:
         """Open stream *number* with the request in *block*; returns None where that is none."""
@@ -175,7 +175,8 @@ class Http2Reader:
         self._endings.open(number)
         stream = self._streams[number] = _Stream(request)
         protocol = pseudo(block.fields, b":protocol").decode("latin-1")
-        yield RequestHead(number, request, octets, block.fields, protocol, block.stream if block.promised else 0)
+        promised_on = 0 if block.promised is None else block.stream
+        yield RequestHead(number, request, octets, block.fields, protocol, promised_on)
         yield from self._depart(number, sender, block)
         return stream
 
@@ -205,8 +206,9 @@ class Http2Reader:
         said = stream.request if sender is Endpoint.CLIENT else stream.head
         received = stream.received[sender]
         if said is None:
-            self._endings.fault(number, "the stream ended before the head of an answer")
-        elif said.framing is Framing.LENGTH and said.length != received:
+            yield from self._closing(self._endings.fail(number, "it ended before the head of an answer"))
+            return
+        if said.framing is Framing.LENGTH and said.length != received:
             yield from self._odd(number, sender, f"content-length is {said.length}, its DATA are {received} octets")
         yield from self._closing(self._endings.end(number, sender))
 
