@@ -72,7 +72,7 @@ def parse(content: bytes, kind: type[Settings], path: Path) -> Settings:
     except UnicodeDecodeError as broken:
         line = content[: broken.start].count(b"\n") + 1
         raise JobError(f"{path}, line {line}: is not UTF-8 text; save the file as UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as broken:
+    except (ValueError, RecursionError) as broken:  # TOMLDecodeError, and integers of more than 4,300 digits
         raise JobError(f"{path}: is not TOML: {broken}") from None
     try:
         return msgspec.convert(found, kind)

@@ -75,3 +75,9 @@ def test_limits_are_taken_where_they_are_named_and_kept_where_not() -> None:
 def test_a_limit_below_one_is_refused_by_name() -> None:
     with pytest.raises(JobError, match="per-host = 0"):
         limits(LimitsTable(per_host=0), Limits())
+
+
+@pytest.mark.parametrize("text", ["n = " + "9" * 5000, "a = " + "[" * 5000])
+def test_numbers_and_nesting_beyond_all_reason_are_no_toml(text: str) -> None:
+    with pytest.raises(JobError, match=r"^muniment\.toml: is not TOML: "):
+        settings.parse(text.encode(), Settings, Path("muniment.toml"))
