@@ -242,3 +242,9 @@ def test_a_vkey_holds_an_ed25519_key_only() -> None:
     )
     with pytest.raises(FormatError, match="Ed25519"):
         str(VerifierKey("case-017", PublicKey.parse_der(spki)))
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a+b", "a\u2003b", "a\x1b", "a\udc93"])
+def test_a_key_has_no_name_that_a_note_cannot_hold(name: str) -> None:
+    with pytest.raises(FormatError, match="key name"):
+        VerifierKey(name, KEY.public)

@@ -185,5 +185,6 @@ def _checkpoint(text: str, where: object) -> Checkpoint:
 
 
 def _refuse_name(name: str, where: object) -> None:
-    if not name or "+" in name or any(letter.isspace() or letter < " " for letter in name):
+    # Names are hashed as UTF-8, which holds no lone surrogates; Python's text and command lines may.
+    if not name or "+" in name or any(each.isspace() or each < " " or "\ud800" <= each <= "\udfff" for each in name):
         raise FormatError(where, expected="a key name without spaces or plus", found=repr(name[:80]))
