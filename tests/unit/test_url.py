@@ -120,3 +120,7 @@ def test_a_host_is_spoken_with_a_warning_only_when_it_is_not_plain_ascii() -> No
     assert spoken("xn--pple-43d.com") == "xn--pple-43d.com [written \u0430pple.com, mixes Cyrillic and Latin letters]"
     assert "in Cyrillic letters" in spoken("xn--80ak6aa92e.com")
     assert "\u202e" not in spoken("a\u202egpj.example")
+    assert (
+        spoken("xn--b\u00fccher.\udceb")
+        == "xn--b<U+00FC>cher.<U+DCEB> [written xn--b\u00fccher.<U+DCEB>, in Latin letters]"
+    )

@@ -110,7 +110,8 @@ def spoken(host: str) -> str:
 
     A host of plain ASCII comes back as it is. Look-alikes inside one script (rn for m) are not noticed.
     """
-    written = idna_to_unicode(host) if "xn--" in host else host
+    # Only ASCII is punycode; a host from elsewhere than a Url may be anything.
+    written = idna_to_unicode(host) if "xn--" in host and host.isascii() else host
     if written.isascii() and written.isprintable():
         return host
     letters = "".join(c if c.isprintable() else f"<U+{ord(c):04X}>" for c in written)
