@@ -126,6 +126,16 @@ def test_a_site_sets_no_cookie_for_all_of_a_countrys_companies() -> None:
     assert jar.field("http://second.co.uk/") == ""
 
 
+@pytest.mark.parametrize("bad", ["; Max-Age", "; Max-Age=" + "9" * 400, "; Expires=Wed, 09 Jen 2027 10:18:14 GMT"])
+def test_a_cookie_that_the_jar_stumbles_over_writes_nothing_on_the_terminal(bad: str) -> None:
+    program = (
+        "import sys; from muniment.fetch.cookies import Cookies; jar = Cookies();"
+        "jar.take('http://a.example/', (('Set-Cookie', 'a=b' + sys.argv[1]), ('Set-Cookie', 'c=d')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, bad], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 def test_cookies_that_make_a_field_too_long_are_not_sent() -> None:
     jar = Cookies()
     for number in range(10):

@@ -4,6 +4,7 @@ import email.message
 import re
 import threading
 import urllib.request
+import warnings
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
@@ -13,6 +14,10 @@ _MAX_COOKIES: Final = 1000
 _MAX_FIELD: Final = 8 << 10
 # RFC 6265 4.1.1 allows none of these; one of them would make every later request unsendable.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+
+# A Set-Cookie that the jar stumbles over is left, as it should be; but it warns with a traceback, and a server that
+# sends "Max-Age" without a value, or the month of Jen, would write on the terminal of whoever captures.
+warnings.filterwarnings("ignore", message="http.cookiejar bug!", category=UserWarning)
 
 
 class _Answer:
