@@ -47,9 +47,9 @@ bench: .venv/installed-tests
 	$(BIN)/python benchmarks/index.py rows 100000
 	$(BIN)/python benchmarks/index.py rebuild 10 200
 
-# The tests of faults, tried much more often than `make test` does: hours, not minutes.
+# The tests of faults and of hostile input, tried much more often than `make test` does: hours, not minutes.
 soak: .venv/installed-tests
-	MUNIMENT_SOAK=1 $(BIN)/python -m pytest tests/faults -n auto --timeout 0
+	MUNIMENT_SOAK=1 $(BIN)/python -m pytest tests/faults tests/fuzz -n auto --timeout 0
 
 clean:
 	rm -rf .venv .venv-judges .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
