@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import muniment, of_site
+from commands import of_site
 from conftest import times
 from muniment import layout, sample
 from small_disk import SmallDisk, small_disk
@@ -27,9 +27,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 def taken(site: sample.Site) -> list[str]:
     """Return the arguments by which the sample is captured though the disk is nearly full."""
-    # Where a capture pauses above a floor of free space, that is told not to.
-    floor = ["--min-free", "0B"] if "--min-free" in muniment("capture", "--help", cwd=site.ca_file.parent).out else []
-    return ["capture", *of_site(site, cited=0), *floor]
+    return ["capture", *of_site(site, cited=0), "--min-free", "0B"]
 
 
 @pytest.mark.timeout(0)

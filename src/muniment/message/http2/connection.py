@@ -57,8 +57,8 @@ class _Stream:
 class Http2Reader:
     """Reads one connection; feed it all octets of both directions in the order in which they crossed.
 
-    How the octets of a direction are cut into pieces changes nothing but how bodies are cut. A direction that
-    cannot be read further raises FormatError once, and gives no events from there (``cut`` it then); the other reads on.
+    How the octets of a direction are cut into pieces changes nothing but how bodies are cut. A direction that cannot
+    be read further raises FormatError once, and gives no events from there (``cut`` it then); the other reads on.
     What the standard forbids on one stream is an Oddity and harms no other. Bodies pass by and are never held.
     """
 
