@@ -145,13 +145,14 @@ def _begin(desk: Desk, capture_id: str, opened: datetime, seed: str) -> manifest
     """Make the folders and open the capture; a disk that refuses before anything was sealed is left as it was."""
     archive = desk.archive
     folders = [archive.path(layout.claims(capture_id)), archive.path(layout.evidence(capture_id))]
+    own = [each for each in folders if not each.exists()]
     try:
         for each in folders:
             durable.folder(each, exclusive=True)
         return _open(desk, capture_id, opened, seed)
     except StoreError:
         with suppress(StoreError):
-            for each in reversed(folders):
+            for each in reversed(own):
                 durable.remove_folder(each)
             if not folders[0].exists():
                 durable.remove(archive.path(layout.lock(capture_id)))
