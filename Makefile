@@ -29,7 +29,7 @@ demo: .venv/installed
 	@$(BIN)/muniment demo run
 
 system:
-	@.ci/system openssl chromium ffmpeg
+	@.ci/system openssl chromium ffmpeg tshark
 
 test: .venv/installed-tests .venv-judges/installed system lint
 	$(BIN)/python -m pytest -n auto
