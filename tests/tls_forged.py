@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from muniment.tls import schedule
 from muniment.tls.handshake import Message
 
-__all__ = ["Forged", "certificate", "extension", "forged", "message", "vector"]
+__all__ = ["Forged", "certificate", "extension", "forged", "forged12", "message", "vector"]
 
 SAID = b"said by the server"
 RANDOM = bytes(range(32))
@@ -100,6 +100,29 @@ def forged(
         server=_plain(answer) + b"".join(sealed) + from_server.seal(23, SAID, 100) + from_server.seal(21, b"\x01\0"),
         key_log="".join(f"{label} {RANDOM.hex()} {each.hex()}\n" for label, each in SECRETS.items()).encode(),
     )
+
+
+def forged12(*, client: bytes = b"") -> Forged:
+    """Return a connection of TLS 1.2 that is resumed by a ticket without a session id (RFC 5077 3.4)."""
+    master = b"m" * 48
+    offers = vector(2, GREASE + client)
+    hello = message(1, b"\x03\x03" + RANDOM + b"\0" + vector(2, b"\xc0\x2f") + b"\x01\0" + offers)
+    messages = [hello, message(2, b"\x03\x03" + RANDOM[::-1] + b"\0\xc0\x2f\0")]
+    block = schedule.prf(master, b"key expansion", RANDOM[::-1] + RANDOM, 40, "sha256")
+    streams = {}
+    for number, side in ((1, "server"), (0, "client")):
+        key, salt = AESGCM(block[16 * number :][:16]), block[32 + 4 * number :][:4]
+        data = schedule.finished12(master, f"{side} finished".encode(), messages, "sha256")
+        messages.append(message(Message.FINISHED, data))
+        said = [(22, messages[-1]), (21, b"\x01\x5a"), (23, b""), (23, f"said by the {side}".encode()), (21, b"\x01\0")]
+        sealed = []
+        for count, (kind, content) in enumerate(said):
+            nonce, start = count.to_bytes(8, "big"), bytes([kind]) + b"\x03\x03"
+            octets = key.encrypt(salt + nonce, content, nonce + start + len(content).to_bytes(2, "big"))
+            sealed.append(start + vector(2, nonce + octets))
+        streams[side] = b"\x14\x03\x03\0\x01\x01" + b"".join(sealed)
+    log = f"CLIENT_RANDOM {RANDOM.hex()} {master.hex()}\n"
+    return Forged(_plain(hello) + streams["client"], _plain(messages[1]) + streams["server"], log.encode())
 
 
 def _finished(label: str, messages: list[bytes]) -> bytes:

@@ -22,7 +22,7 @@ from muniment.tls.record import Messages, Records
 from muniment.tls.session import Ech, Side
 from muniment.tls.suites import Exchange
 from rfc8448 import SIMPLE
-from tls_forged import GREASE, RANDOM, SAID, Forged, certificate, extension, forged, message, vector
+from tls_forged import GREASE, RANDOM, SAID, Forged, certificate, extension, forged, forged12, message, vector
 from tls_streams import Identity, decoded, identity, openssl_server, openssl_talk
 
 CODINGS = {1: zlib.compress, 2: brotlicffi.compress, 3: zstandard.compress}
@@ -146,6 +146,18 @@ def test_an_offer_of_ech_is_told_from_its_refusal(server: Identity) -> None:
     accepted, said = opened(made, made.key_log.replace(RANDOM.hex().encode(), b"5" * 64))
     assert (accepted.handshake.ech, said) == (Ech.OFFERED, b"")
     assert accepted.progress(Side.SERVER).waiting is Label.SERVER_HANDSHAKE_TRAFFIC_SECRET
+
+
+def test_a_ticket_without_a_session_id_resumes_without_evidence() -> None:
+    """Hellos alone do not show it, so nothing is kept that a verifier could not tell from a handshake cut short."""
+    made = forged12(client=extension(0xFE0D, b"outer"))
+    connection, said = opened(made)
+    assert connection.handshake.resumed
+    assert connection.handshake.ech is Ech.NOT_ACCEPTED
+    assert evidence.of(connection) is None
+    # A warning and an empty record end nothing; each side is heard to its close.
+    assert sorted(said.split(b"said by the ")) == [b"", b"client", b"server"]
+    assert {connection.progress(side).close for side in Side} == {Close.NOTIFIED}
 
 
 def test_a_server_whose_finished_is_wrong_is_a_fault(server: Identity) -> None:

@@ -114,12 +114,12 @@ def verified(evidence: Evidence) -> Signed | Unsigned:
     if bool(evidence.secret) != bool(flight.protected):
         raise FormatError(_WHERE, expected="a secret in TLS 1.3 alone", found=f"{len(evidence.secret)} octets of one")
     facts = connection.handshake
-    if flight.suite.exchange is Exchange.STATIC_RSA and not facts.resumed:
-        return Unsigned(facts, Why.STATIC_RSA)
-    if facts.resumed:
-        return Unsigned(facts, Why.RESUMED)
     if not facts.chain:
+        if facts.resumed:
+            return Unsigned(facts, Why.RESUMED)
         raise FormatError(_WHERE, expected="the server's certificate", found="none")
+    if flight.suite.exchange is Exchange.STATIC_RSA and not _proofs12(flight):
+        return Unsigned(facts, Why.STATIC_RSA)
     check = _signed13 if evidence.protected else _signed12
     return Signed(facts, check(flight, facts))
 
@@ -179,10 +179,14 @@ def _signed13(flight: Flight, facts: Handshake) -> str:
 
 
 def _signed12(flight: Flight, facts: Handshake) -> str:
-    proofs = [each for each in flight.messages if each[0] == Message.SERVER_KEY_EXCHANGE]
+    proofs = _proofs12(flight)
     if len(proofs) != 1:
         raise SignatureInvalid(_WHERE, expected="one ServerKeyExchange", found=str(len(proofs)))
     found = ServerKeyExchange.parse(proofs[0], flight.suite.exchange)
     content = facts.client_random + facts.server_random + found.parameters
     signature.check(facts.chain[0], found.scheme, found.signature, content, tls13=False)
     return signature.scheme_name(found.scheme)
+
+
+def _proofs12(flight: Flight) -> list[bytes]:
+    return [each for each in flight.messages if each[0] == Message.SERVER_KEY_EXCHANGE]

@@ -48,8 +48,8 @@ class EarlyData(StrEnum):
 class Ech(StrEnum):
     """What can be told of Encrypted ClientHello (RFC 9849) from outside.
 
-    An offer may be GREASE. Where the server's Finished covers the outer ClientHello, ECH was not accepted; where it
-    was accepted, the key log holds no secret for the outer random, and nothing of the connection is decoded.
+    An offer may be GREASE. Where the server's Finished covers the outer ClientHello, or in TLS 1.2, ECH was not
+    accepted; where it was accepted, the key log holds no secret for the outer random, and nothing is decoded.
     """
 
     ABSENT = "absent"

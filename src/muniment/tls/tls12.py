@@ -10,7 +10,7 @@ from muniment.tls.handshake import Message, ServerHello, name_of
 from muniment.tls.keylog import Label
 from muniment.tls.protection import openers12
 from muniment.tls.record import ContentType, Record
-from muniment.tls.session import EarlyData, Half, Phase, Session
+from muniment.tls.session import EarlyData, Ech, Half, Phase, Session
 from muniment.tls.suites import Suite
 
 __all__ = ["Tls12"]
@@ -25,7 +25,15 @@ class Tls12:
     are fed. Renegotiation is not followed.
     """
 
-    __slots__ = ("_answer", "_client_finished", "_greeting_size", "_server_finished", "_session", "_suite")
+    __slots__ = (
+        "_answer",
+        "_client_finished",
+        "_greeting_size",
+        "_repeats_id",
+        "_server_finished",
+        "_session",
+        "_suite",
+    )
 
     def __init__(self, session: Session, answer: ServerHello, suite: Suite) -> None:
         self._session = session
@@ -34,17 +42,20 @@ class Tls12:
         self._greeting_size = 0
         self._client_finished = self._server_finished = False
         session.alpn = answer.alpn
-        # RFC 5246 7.4.1.3, RFC 5077 3.4: the server repeats the client's session id if and only if it resumes.
-        session.resumed = bool(
-            answer.session_id and session.hello is not None and answer.session_id == session.hello.session_id
-        )
+        # RFC 5246 7.4.1.3, RFC 5077 3.4: a server repeats the client's session id when it resumes; where a client with
+        # a ticket sent none, only a ChangeCipherSpec in the place of the certificate tells.
+        sent = session.hello.session_id if session.hello else b""
+        self._repeats_id = bool(sent) and answer.session_id == sent
+        session.resumed = True if self._repeats_id else None
         if session.early_data is EarlyData.OFFERED:
             session.early_data = EarlyData.REFUSED
+        if session.ech is Ech.OFFERED:
+            session.ech = Ech.NOT_ACCEPTED  # RFC 9849 7: whoever accepts it speaks TLS 1.3
 
     @property
     def greeting(self) -> list[bytes]:
-        """The messages in the clear, ClientHello to ServerHelloDone; the hellos alone where it resumes."""
-        return self._session.transcript[: 2 if self._session.resumed else self._greeting_size]
+        """The messages in the clear, ClientHello to ServerHelloDone; the hellos where they show that it resumes."""
+        return self._session.transcript[: self._greeting_size or (2 if self._repeats_id else 0)]
 
     def wanted(self, half: Half, record: Record) -> Label | Message | None:
         """Return what must be known before *record* can be read."""
@@ -54,9 +65,9 @@ class Tls12:
         if half.opener is not None or record.type is ContentType.ALERT:
             return None
         if half is session.client:
-            if session.resumed:
-                return None if self._server_finished else Message.FINISHED
-            return None if self._greeting_size else Message.SERVER_HELLO_DONE
+            if self._greeting_size or self._server_finished:
+                return None
+            return Message.FINISHED if session.resumed else Message.SERVER_HELLO_DONE
         return Message.FINISHED if self._greeting_size and not self._client_finished else None
 
     def opened(self, half: Half, record: Record) -> tuple[ContentType, bytes] | None:
@@ -65,8 +76,8 @@ class Tls12:
             if record.fragment != b"\x01":
                 found = repr(record.fragment[:8])
                 raise FormatError(half.records.where, expected="a ChangeCipherSpec of one octet", found=found)
-            if half is self._session.server and bool(self._greeting_size) == self._session.resumed:
-                raise FormatError(half.records.where, expected="the rest of the handshake", found="ChangeCipherSpec")
+            if half is self._session.server:
+                self._session.resumed = not self._greeting_size
             half.switch(Phase.HANDSHAKE, Label.CLIENT_RANDOM)
             return None
         if half.next is not None and (secret := self._session.secret(half.next)) is not None:
@@ -89,6 +100,7 @@ class Tls12:
         session.note(message)
         if kind == Message.SERVER_HELLO_DONE and half is session.server:
             self._greeting_size = len(session.transcript)
+            session.resumed = False
 
     def _from_server(self, message: bytes) -> None:
         session = self._session
