@@ -74,11 +74,12 @@ def forged(
     client: bytes = b"",
     server: bytes = b"",
     change: Callable[[bytes], bytes] = bytes,
+    prove: Callable[[bytes], bytes] = bytes,
 ) -> Forged:
     """Return a connection whose server shows the message *shown* as its certificates and signs with *key*.
 
     *client* are more extensions of the ClientHello, *server* those of the EncryptedExtensions; *change* is done to the
-    server's protected messages before they are sealed.
+    server's protected messages before they are sealed, *prove* to the client's Finished.
     """
     offers = GREASE + extension(43, b"\x02\x03\x04") + client
     hello = message(1, b"\x03\x03" + RANDOM + b"\0" + vector(2, b"\x13\x01") + b"\x01\0" + vector(2, offers))
@@ -95,15 +96,19 @@ def forged(
     sealed = [server_handshake.seal(22, flight[cut : cut + 1000], 7) for cut in range(0, len(flight), 1000)]
     from_server = _Sealer("SERVER_TRAFFIC_SECRET_0")
     proof = _finished("CLIENT_HANDSHAKE_TRAFFIC_SECRET", messages)
+    answered = _Sealer("CLIENT_HANDSHAKE_TRAFFIC_SECRET").seal(22, prove(proof))
     return Forged(
-        client=_plain(hello) + _Sealer("CLIENT_HANDSHAKE_TRAFFIC_SECRET").seal(22, proof),
+        client=_plain(hello) + answered + _Sealer("CLIENT_TRAFFIC_SECRET_0").seal(21, b"\x01\0"),
         server=_plain(answer) + b"".join(sealed) + from_server.seal(23, SAID, 100) + from_server.seal(21, b"\x01\0"),
         key_log="".join(f"{label} {RANDOM.hex()} {each.hex()}\n" for label, each in SECRETS.items()).encode(),
     )
 
 
-def forged12(*, client: bytes = b"") -> Forged:
-    """Return a connection of TLS 1.2 that is resumed by a ticket without a session id (RFC 5077 3.4)."""
+def forged12(*, client: bytes = b"", prove: Callable[[bytes], bytes] = bytes) -> Forged:
+    """Return a connection of TLS 1.2 that is resumed by a ticket without a session id (RFC 5077 3.4).
+
+    *client* are more extensions of the ClientHello; *prove* is done to both sides' Finished.
+    """
     master = b"m" * 48
     offers = vector(2, GREASE + client)
     hello = message(1, b"\x03\x03" + RANDOM + b"\0" + vector(2, b"\xc0\x2f") + b"\x01\0" + offers)
@@ -114,7 +119,13 @@ def forged12(*, client: bytes = b"") -> Forged:
         key, salt = AESGCM(block[16 * number :][:16]), block[32 + 4 * number :][:4]
         data = schedule.finished12(master, f"{side} finished".encode(), messages, "sha256")
         messages.append(message(Message.FINISHED, data))
-        said = [(22, messages[-1]), (21, b"\x01\x5a"), (23, b""), (23, f"said by the {side}".encode()), (21, b"\x01\0")]
+        said = [
+            (22, prove(messages[-1])),
+            (21, b"\x01\x5a"),
+            (23, b""),
+            (23, f"said by the {side}".encode()),
+            (21, b"\x01\0"),
+        ]
         sealed = []
         for count, (kind, content) in enumerate(said):
             nonce, start = count.to_bytes(8, "big"), bytes([kind]) + b"\x03\x03"

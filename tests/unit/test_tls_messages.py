@@ -1,6 +1,7 @@
 """Records, key logs and handshake messages of TLS, read one by one."""
 
 import functools
+import re
 import resource
 import zlib
 from pathlib import Path
@@ -160,15 +161,45 @@ def test_a_ticket_without_a_session_id_resumes_without_evidence() -> None:
     assert {connection.progress(side).close for side in Side} == {Close.NOTIFIED}
 
 
-def test_a_server_whose_finished_is_wrong_is_a_fault(server: Identity) -> None:
-    def other(flight: bytes) -> bytes:
-        return flight[:-1] + bytes([flight[-1] ^ 1])
+def spoiled(octets: bytes) -> bytes:
+    return octets[:-1] + bytes([octets[-1] ^ 1])
 
+
+def test_a_finished_that_is_wrong_is_a_fault_of_its_side(server: Identity) -> None:
     shown = message(Message.CERTIFICATE, certificate(server.der))
-    connection, said = opened(forged(key_of(server), shown, change=other))
-    fault = connection.progress(Side.SERVER).fault
+    for made, side, heard in (
+        (forged(key_of(server), shown, change=spoiled), Side.SERVER, b""),
+        (forged(key_of(server), shown, prove=spoiled), Side.CLIENT, SAID),
+        (forged12(prove=spoiled), Side.SERVER, b""),
+    ):
+        connection, said = opened(made)
+        fault = connection.progress(side).fault
+        assert fault is not None
+        assert said == heard
+        assert fault.expected.endswith("over the handshake as it was seen")
+        assert (evidence.of(connection) is None) is (side is Side.SERVER)
+
+
+def test_a_suite_that_is_unknown_is_named_whatever_follows_it_in_its_record() -> None:
+    hello = bytes.fromhex(SIMPLE.client[0])
+    answer = message(2, b"\x03\x03" + bytes(32) + b"\0\x00\x41\0") + message(Message.CERTIFICATE, b"whatever")
+    connection = Connection(KeyLog())
+    connection.feed(Side.CLIENT, hello)
+    connection.feed(Side.SERVER, b"\x16\x03\x03" + vector(2, answer))
+    for side in Side:
+        fault = connection.progress(side).fault
+        assert fault is not None
+        assert (fault.reason, fault.found) == (Reason.UNKNOWN_SUITE, "suite 0x0041")
+
+
+@pytest.mark.parametrize("label", [label for label in Label if label.endswith(("SECRET", "SECRET_0"))][1:])
+def test_a_secret_of_another_hash_is_a_wrong_key(label: Label, server: Identity) -> None:
+    made = forged(key_of(server), message(Message.CERTIFICATE, certificate(server.der)))
+    log = re.sub(rf"(?m)^({label} .*)$", rf"\g<1>{'00' * 16}", made.key_log.decode()).encode()
+    connection, _ = opened(made, log)
+    fault = connection.progress(Side.CLIENT if label.startswith("CLIENT") else Side.SERVER).fault
     assert fault is not None
-    assert (fault.reason, said, evidence.of(connection)) == (Reason.DAMAGED, b"", None)
+    assert fault.reason is Reason.WRONG_KEY
 
 
 def test_names_and_protocols_that_are_no_text_are_escaped() -> None:

@@ -1,4 +1,4 @@
-"""Content codings (RFC 9110 section 8.4.1) taken off, bounded in what they give out; the only door to the decoders.
+"""Content codings (RFC 9110 section 8.4.1) taken off, bounded in what they give out.
 
 gzip (RFC 1952), deflate (RFC 1950, and 1951 as some servers send it), br (RFC 7932), zstd (RFC 8878 and 9659).
 """

@@ -231,7 +231,7 @@ class Connection:
 
     def _take_handshake(self, half: Half, fragment: bytes) -> None:
         half.messages.add(fragment)
-        while (message := half.messages.next()) is not None:
+        while self._ends[half.side].fault is None and (message := half.messages.next()) is not None:
             (self._chosen or self._opening).message(half, message)
             if self._chosen is None and self._session.answer is not None:
                 self._choose()

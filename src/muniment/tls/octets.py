@@ -42,10 +42,6 @@ class Octets:
             found.append(self.vector(size))
         return tuple(found)
 
-    def rest(self) -> bytes:
-        """Take all that is left."""
-        return self.take(self.left)
-
     @property
     def left(self) -> int:
         """How many octets are left."""

@@ -118,6 +118,7 @@ class Tls13:
 
     def _install(self, half: Half, secret: bytes) -> None:
         if len(secret) != schedule.hash_size(self._suite.hash):
+            half.opener = None
             found = f"one of {len(secret)} octets"
             raise IntegrityError(f"the secret {half.next}", expected=f"one for {self._suite.name}", found=found)
         if half.next is Label.CLIENT_TRAFFIC_SECRET_0:
