@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from muniment.errors import FormatError, IntegrityError, SignatureInvalid
-from muniment.tls import evidence
+from muniment.tls import evidence, signature
 from muniment.tls.connection import Connection
 from muniment.tls.evidence import Evidence, Signed, Unsigned, Why
 from muniment.tls.handshake import Message
@@ -225,6 +225,33 @@ def test_what_tls_1_2_does_not_sign_can_be_changed_as_the_docstring_says(
     assert shown.handshake.server_name == "fake.example"
     assert evidence.Signed.__doc__ is not None
     assert "not the server name" in evidence.Signed.__doc__
+
+
+def test_a_signed_handshake_cannot_be_passed_off_as_one_by_static_rsa(
+    servers: dict[str, Identity], tmp_path: Path
+) -> None:
+    found = kept(talk(*contexts(servers["rsa"], tmp_path, TLS12, "ECDHE-RSA-AES128-GCM-SHA256")))
+    start, end = spans(found.greeting)[Message.SERVER_HELLO]
+    hello = found.greeting[start:end].replace(b"\xc0\x2f\0", b"\0\x9c\0", 1)
+    with pytest.raises(FormatError, match="static RSA"):
+        evidence.verified(replace(found, greeting=found.greeting[:start] + hello + found.greeting[end:]))
+
+
+def test_tls_1_3_ties_a_scheme_to_its_curve_and_knows_no_pkcs1(servers: dict[str, Identity]) -> None:
+    curve, other = servers["secp384r1"], servers["rsa"]
+    assert isinstance(curve.key, ec.EllipticCurvePrivateKey)
+    assert isinstance(other.key, rsa.RSAPrivateKey)
+    by_curve = curve.key.sign(b"content", ec.ECDSA(hashes.SHA256()))
+    by_pkcs1 = other.key.sign(b"content", padding.PKCS1v15(), hashes.SHA256())
+    for who, scheme, made in ((curve, 0x0403, by_curve), (other, 0x0401, by_pkcs1)):
+        signature.check(who.der, scheme, made, b"content", tls13=False)
+        with pytest.raises(SignatureInvalid):
+            signature.check(who.der, scheme, made, b"content", tls13=True)
+
+
+def test_a_signature_by_sha_1_shows_nothing() -> None:
+    with pytest.raises(FormatError, match="scheme 0x0201"):
+        signature.scheme_name(0x0201)
 
 
 @pytest.mark.parametrize("version", [TLS12, TLS13], ids=["1.2", "1.3"])

@@ -1,28 +1,32 @@
 """Records, key logs and handshake messages of TLS, read one by one."""
 
 import functools
+import hmac
 import re
 import resource
 import zlib
+from contextlib import nullcontext
 from pathlib import Path
 
 import brotlicffi
 import pytest
 import zstandard
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from muniment.errors import FormatError
+from muniment.errors import FormatError, IntegrityError
 from muniment.tls import evidence
 from muniment.tls.certificate import Certificates
 from muniment.tls.connection import Close, Connection, Reason
 from muniment.tls.handshake import ClientHello, Message, ServerHello, ServerKeyExchange
 from muniment.tls.keylog import KeyLog, Label
-from muniment.tls.record import Messages, Records
+from muniment.tls.protection import Cbc12
+from muniment.tls.record import ContentType, Messages, Record, Records
 from muniment.tls.session import Ech, Side
-from muniment.tls.suites import Exchange
-from rfc8448 import SIMPLE
+from muniment.tls.suites import Exchange, suite
+from rfc8448 import RETRIED, SIMPLE
 from tls_forged import GREASE, RANDOM, SAID, Forged, certificate, extension, forged, forged12, message, vector
 from tls_streams import Identity, decoded, identity, openssl_server, openssl_talk
 
@@ -101,6 +105,7 @@ def test_a_compressed_chain_that_expands_without_end_is_refused_in_little_memory
 @pytest.mark.parametrize(
     "shown",
     [
+        compressed(1, certificate(bytes(130 << 10))),
         compressed(1, b"x" * 100, size=99),
         compressed(2, b"x" * 100, size=101),
         compressed(1, b"x" * 100, b"damage"),
@@ -190,6 +195,74 @@ def test_a_suite_that_is_unknown_is_named_whatever_follows_it_in_its_record() ->
         fault = connection.progress(side).fault
         assert fault is not None
         assert (fault.reason, fault.found) == (Reason.UNKNOWN_SUITE, "suite 0x0041")
+
+
+def plain(*records: bytes) -> bytes:
+    return b"".join(b"\x16\x03\x03" + vector(2, each) for each in records)
+
+
+HELLO = bytes.fromhex(SIMPLE.client[0])
+ANSWER_12 = message(2, b"\x03\x03" + bytes(32) + b"\0\xc0\x2f\0")
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        (plain(message(2, b"\x03\x03" + bytes(32) + b"\0\xc0\x2f\1")), "no compression"),
+        (plain(message(2, b"\x03\x03" + bytes(32) + b"\0\x13\x01\0")), "a suite of its version"),
+        (plain(ANSWER_12, *[message(13, bytes(16_000))] * 70), "at most 1048576 octets"),
+        (plain(ANSWER_12, (message(13, bytes(17_000)) + message(14, b""))[: (1 << 14) + 1]), "content of 16384 octets"),
+        (plain(ANSWER_12, b"\x0b\0\0") + b"\x17\x03\x03\0\1x", "whole handshake messages"),
+        (plain(ANSWER_12, message(20, bytes(12))), "a ChangeCipherSpec before it"),
+        (plain(ANSWER_12) + b"\x17\x03\x03\0\1x", "a handshake"),
+        (plain(ANSWER_12) + b"\x14\x03\x03\0\1\2", "a ChangeCipherSpec of one octet"),
+        (plain(ANSWER_12) + b"\x15\x03\x03\0\3\2\2\2", "an alert of 2 octets"),
+        (plain(message(11, bytes(3))), "a hello"),
+    ],
+)
+def test_a_server_that_breaks_the_rules_in_the_clear_is_a_fault(answers: bytes, words: str) -> None:
+    connection = Connection(KeyLog())
+    connection.feed(Side.CLIENT, HELLO)
+    connection.feed(Side.SERVER, answers)
+    fault = connection.progress(Side.SERVER).fault
+    assert fault is not None
+    assert (fault.reason, fault.expected[: len(words)]) == (Reason.MALFORMED, words)
+
+
+@pytest.mark.parametrize("added", [b"\x04\0\0\x10", b"\x04"])
+def test_a_message_that_spans_a_change_of_keys_is_a_fault(added: bytes, server: Identity) -> None:
+    shown = message(Message.CERTIFICATE, certificate(server.der))
+    connection, said = opened(forged(key_of(server), shown, change=lambda flight: flight + added))
+    fault = connection.progress(Side.SERVER).fault
+    assert fault is not None
+    assert (fault.expected, said) == ("whole handshake messages before this record", b"")
+
+
+def test_a_second_hello_of_another_random_is_a_fault() -> None:
+    first, second, *_ = (bytes.fromhex(each) for each in RETRIED.client)
+    connection = Connection(KeyLog())
+    connection.feed(Side.SERVER, bytes.fromhex(RETRIED.server[0]))
+    connection.feed(Side.CLIENT, first + second[:20] + bytes([second[20] ^ 1]) + second[21:])
+    fault = connection.progress(Side.CLIENT).fault
+    assert fault is not None
+    assert fault.found == "another one"
+
+
+def test_padding_of_a_block_cipher_is_checked_octet_by_octet() -> None:
+    """The MAC of RFC 5246 6.2.3.2 does not cover the padding, so nothing else finds a change in it."""
+    chosen = suite(0xC013)
+    assert chosen is not None
+    content, key, mac_key, iv = b"content", b"k" * 16, b"m" * 20, b"i" * 16
+    header = b"\x17\x03\x03"
+    covered = bytes(8) + header + vector(2, content)
+    inner = content + hmac.digest(mac_key, covered, "sha1")
+    for padding, right in ((bytes([4] * 5), True), (b"\4\4\5\4\4", False)):
+        encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+        fragment = iv + encryptor.update(inner + padding) + encryptor.finalize()
+        opener = Cbc12(chosen, key, mac_key, encrypt_then_mac=False)
+        record = Record(ContentType.APPLICATION_DATA, header + len(fragment).to_bytes(2, "big"), fragment)
+        with nullcontext() if right else pytest.raises(IntegrityError):
+            assert opener.open(record) == (ContentType.APPLICATION_DATA, content)
 
 
 @pytest.mark.parametrize("label", [label for label in Label if label.endswith(("SECRET", "SECRET_0"))][1:])

@@ -118,7 +118,9 @@ def verified(evidence: Evidence) -> Signed | Unsigned:
         if facts.resumed:
             return Unsigned(facts, Why.RESUMED)
         raise FormatError(_WHERE, expected="the server's certificate", found="none")
-    if flight.suite.exchange is Exchange.STATIC_RSA and not _proofs12(flight):
+    if flight.suite.exchange is Exchange.STATIC_RSA:
+        if _proofs12(flight):
+            raise FormatError(_WHERE, expected="static RSA without a ServerKeyExchange", found="one")
         return Unsigned(facts, Why.STATIC_RSA)
     check = _signed13 if evidence.protected else _signed12
     return Signed(facts, check(flight, facts))
