@@ -236,6 +236,7 @@ def test_a_message_that_spans_a_change_of_keys_is_a_fault(added: bytes, server: 
     fault = connection.progress(Side.SERVER).fault
     assert fault is not None
     assert (fault.expected, said) == ("whole handshake messages before this record", b"")
+    assert evidence.of(connection) is None
 
 
 def test_a_second_hello_of_another_random_is_a_fault() -> None:
