@@ -378,6 +378,15 @@ def test_octets_after_the_end_of_a_message_are_surplus() -> None:
     assert only(events, Surplus) == [Surplus(1, SERVER, b"more"), Surplus(7, SERVER, b"stray")]
 
 
+def test_a_message_that_has_ended_does_not_end_again() -> None:
+    asked = GREETING + headers(1, *ASKED)  # its upload is still under way
+    answer = headers(1, STATUS, flags=END) + headers(1, (b"x", b"y"), flags=END) + frame(0, 1, 1, b"late")
+    events, _ = read(Http2Reader(), [(CLIENT, asked), (SERVER, frame(4) + answer)])
+    assert events.count(End(1, SERVER)) == 1
+    assert [event.fault for event in only(events, Oddity)] == ["fields came on a stream that is not open"]
+    assert octets_of(events, SERVER, Surplus) == b"late"
+
+
 def test_a_connection_that_ends_leaves_its_open_streams_cut() -> None:
     events, _ = raw(headers(1, STATUS), frame(0, 0, 1, b"part"))
     assert closings(events) == [(1, Ending.CUT)]

@@ -78,9 +78,9 @@ def test_a_frame_that_announces_more_than_ever_comes_is_given_as_far_as_it_came(
         b"\x91\x00",
         b"\x82\xff" + b"\xff" * 12,
         b"\x89\x7e\x00\x7e",
-        b"\x09\x00",
+        b"\x08\x00",
     ],
-    ids=["opcode 3", "opcode 11", "RSV2", "RSV3", "length of 64 bits", "long ping", "ping in parts"],
+    ids=["opcode 3", "opcode 11", "RSV2", "RSV3", "length of 64 bits", "long ping", "close in parts"],
 )
 def test_what_is_no_frame_is_refused(octets: bytes) -> None:
     with pytest.raises(FormatError, match="the WebSocket"):

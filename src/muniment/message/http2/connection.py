@@ -195,7 +195,6 @@ class Http2Reader:
             # RFC 9113 8.6: there is no switching of protocols in HTTP/2.
             fault = f"an answer {head.status} came that has no place there, or after {MAX_INTERIM} interim ones"
             yield from self._odd(block.stream, Endpoint.SERVER, fault, block.fields)
-            return
         else:
             stream.interim += 1
             yield Interim(block.stream, octets, block.fields)
