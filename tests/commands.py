@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conftest import times
 from muniment import sample
 
 
@@ -40,7 +41,7 @@ def muniment(*arguments: str | Path, cwd: Path, **environment: str) -> Ran:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=times(60, 1800),  # after a soak there is much to recover and to verify
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
