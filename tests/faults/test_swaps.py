@@ -10,8 +10,9 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from muniment.model import Verdict
 from muniment.seal import dsse
 from muniment.verify import Depth, verify
 
+START = datetime(2024, 12, 10, 9, 40, tzinfo=UTC)
 OPENS: dict[Any, Callable[..., Any]] = {os: os.open, io: io.open}
 
 
@@ -191,3 +193,44 @@ def test_a_leaf_that_is_only_there_when_the_log_is_read_again_is_not_believed(ma
         exchange.put(forged=next(count))
         with watched(heard):
             assert verdict(made) is not Verdict.PASS, turns
+
+
+class Meanwhile:
+    """Does something once, when verify opens a file that *pattern* matches."""
+
+    def __init__(self, pattern: str, act: Callable[[], object]) -> None:
+        self._pattern = pattern
+        self._act = act
+        self.done = 0
+
+    def __call__(self, path: Path, _: int) -> None:
+        if not self.done and path.match(self._pattern):
+            self.done += 1
+            self._act()
+
+
+@pytest.mark.parametrize("read", ["checkpoints/2", "checkpoints/4", "tile/entries/*/4", "tile/0/*/4", "checkpoint"])
+def test_a_capture_that_is_committed_while_its_log_is_verified_is_no_damage(tmp_path: Path, read: str) -> None:
+    made = archives.archive(tmp_path, "ab")
+    meanwhile = Meanwhile(f"logs/*/{read}", lambda: archives.captured(made, "c"))
+    with watched(meanwhile):
+        found = verify(made.root, made.trust, outside=made.outside)
+    assert meanwhile.done
+    assert (found.verdict, [each for each in found.findings if each.verdict is Verdict.FAIL]) == (Verdict.PASS, [])
+
+
+def test_a_capture_that_ends_while_others_are_verified_was_being_made(tmp_path: Path) -> None:
+    made = archives.archive(tmp_path, "ab")
+    with ExitStack() as stack:
+        draft = stack.enter_context(archives.drafted(made, archives.article("c"), START))
+
+        def end() -> None:
+            commit.commit(draft, commit.Ending(3, 2, interrupted=False, root_store=""))
+            stack.close()
+
+        meanwhile = Meanwhile("*.warc.gz", end)
+        with watched(meanwhile):
+            found = verify(made.root, made.trust, outside=made.outside)
+    assert meanwhile.done
+    assert [each for each in found.findings if each.verdict is Verdict.UNVERIFIABLE] == []
+    assert found.verdict is Verdict.PASS

@@ -330,8 +330,8 @@ class Journal:
 class Steady(Journal):
     """A log that must not change while it is verified: what is read twice has to be the same both times.
 
-    ``exchanged`` are the files that were not, each of which also raised IntegrityError. The copy `checkpoint`, which
-    every append replaces, is read once.
+    ``exchanged`` are the files that were not, each of which also raised IntegrityError. The list of sizes and the copy
+    `checkpoint`, which every append changes, are read once: what is committed later is not part of it.
     """
 
     def __init__(self, root: Path, origin: str) -> None:
@@ -339,6 +339,12 @@ class Steady(Journal):
         self.exchanged: list[PurePosixPath] = []
         self._digests: dict[PurePosixPath, Digest] = {}
         self._copy: bytes | None = None
+        self._sizes: tuple[int, ...] | None = None
+
+    def sizes(self) -> tuple[int, ...]:
+        """Return the sizes at which the log was committed when this was asked first."""
+        self._sizes = super().sizes() if self._sizes is None else self._sizes
+        return self._sizes
 
     def read(self, path: PurePosixPath) -> bytes:
         """Return the file *path* as Journal does; IntegrityError where it was exchanged since it was read before."""

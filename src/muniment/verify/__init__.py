@@ -43,15 +43,16 @@ def verify(
         raise JobError(f"{root}: there is no such folder; name an archive's folder")
     scope = Scope(root, trust, outside, depth, Findings())
     there = listed(scope)
-    # Asked before and after: files of a capture that begins or ends meanwhile belong to it all the same.
+    # Asked before and after: what a capture that begins or ends meanwhile lacks or leaves is no finding.
     alive = {id_ for id_ in _captures(there) if is_alive(scope, id_)}
     logs = read_logs(scope, there)
     paths = frozenset(path for path, is_empty in there if not is_empty)
     captures = _captures(there) | {id_ for id_ in logs.places if layout.is_capture(id_)}
+    alive |= {id_ for id_ in captures if is_alive(scope, id_)}
     if only is not None and only not in captures:
         raise JobError(f"{only}: there is no capture of that name in {root}; `muniment list` shows them")
     for capture in sorted(captures if only is None else {only}):
-        check_capture(scope, capture, logs, paths)
+        check_capture(scope, capture, logs, paths, alive=capture in alive)
     check_public_keys(scope, there)
     if only is None:
         alive |= {id_ for id_ in captures if is_alive(scope, id_)}

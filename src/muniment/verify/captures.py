@@ -31,11 +31,11 @@ def is_alive(scope: Scope, capture: str) -> bool:
     return durable.held(scope.root / layout.lock(capture))
 
 
-def check_capture(scope: Scope, capture: str, logs: Logs, there: frozenset[str]) -> None:
-    """Make every check of *capture*; *there* are the paths of the archive's files."""
+def check_capture(scope: Scope, capture: str, logs: Logs, there: frozenset[str], *, alive: bool) -> None:
+    """Make every check of *capture*; *there* are the archive's files, *alive* says that it was being made then."""
     closed = logs.of(capture, LeafType.CAPTURE)
     has_statement = str(layout.statement(capture)) in there
-    if not closed and is_alive(scope, capture):
+    if not closed and alive:
         detail = "The capture is being made now; it is verified when it is closed."
         scope.findings.note(Check.OPEN_CAPTURES, capture, Verdict.ABSENT, detail)
         return

@@ -11,7 +11,7 @@ from muniment import layout
 from muniment.errors import FormatError, IntegrityError, LogForked, MunimentError, StoreError, TrustError
 from muniment.log import note, tree
 from muniment.log.audit import Audited, audit
-from muniment.log.journal import ENTRIES, WIDTH, Steady, covering
+from muniment.log.journal import ENTRIES, WIDTH, Journal, Steady, covering
 from muniment.log.leaf import Leaf, LeafType, unbundle
 from muniment.model import Check, Finding, Verdict
 from muniment.verify.checks import Scope, judged
@@ -19,6 +19,7 @@ from muniment.verify.files import refuse_links
 
 __all__ = ["Logs", "Place", "read_logs"]
 
+_PATIENCE: Final = 20
 _KNOWN: Final = frozenset({LeafType.OPEN, LeafType.CAPTURE, LeafType.ABANDONED})
 
 
@@ -72,14 +73,15 @@ def _is_origin(name: str) -> bool:
 
 def _read_log(scope: Scope, origin: str, found: Logs) -> None:
     folder = str(layout.log(origin))
+    # Before the log, which it must not be ahead of: a capture may be committed at any moment.
+    remembered = scope.outside.remembered(origin)
     try:
         refuse_links(scope.root, f"{folder}/checkpoint")
     except StoreError as link:
         scope.findings.add(judged(Check.LOG_FILES, folder, link))
-        _compare_remembered(scope, origin, [], damaged=False)
+        _compare_remembered(scope, origin, [], remembered, damaged=False)
         return
-    journal = Steady(scope.root, origin)
-    results = tuple(audit(journal, scope.trust.logs))
+    journal, results = _audited(scope, origin)
     for finding in _about(folder, results):
         scope.findings.add(finding)
     failed = {each.subject for each in results if each.error and not isinstance(each.error, TrustError)}
@@ -87,7 +89,7 @@ def _read_log(scope: Scope, origin: str, found: Logs) -> None:
     _note_pending(scope, journal)
     leaves = _leaves(journal, found, failed)
     _note_exchanged(scope, journal)
-    _compare_remembered(scope, origin, leaves, damaged=origin in found.damaged)
+    _compare_remembered(scope, origin, leaves, remembered, damaged=origin in found.damaged)
     if not leaves:
         return
     for index, leaf in enumerate(leaves):
@@ -95,6 +97,16 @@ def _read_log(scope: Scope, origin: str, found: Logs) -> None:
     detail = "Nobody outside this machine has seen this log: whoever holds its key and this archive could have made "
     detail += "all of it anew. Hand a checkpoint to somebody who keeps it."
     scope.findings.note(Check.ANCHORED, folder, Verdict.ABSENT, detail)
+
+
+def _audited(scope: Scope, origin: str) -> tuple[Steady, tuple[Audited, ...]]:
+    """Audit the log as it was at one moment; once more where it grew meanwhile, which would look like extra files."""
+    for _ in range(_PATIENCE):
+        journal = Steady(scope.root, origin)
+        results = tuple(audit(journal, scope.trust.logs))
+        if Journal(scope.root, origin).sizes() == journal.sizes():
+            break
+    return journal, results
 
 
 def _check_newest(scope: Scope, journal: Steady) -> None:
@@ -204,9 +216,10 @@ def _place(scope: Scope, origin: str, index: int, octets: bytes, found: Logs) ->
         scope.findings.note(Check.LOG_TREE, subject, Verdict.UNVERIFIABLE, detail)
 
 
-def _compare_remembered(scope: Scope, origin: str, leaves: list[bytes], *, damaged: bool) -> None:
+def _compare_remembered(
+    scope: Scope, origin: str, leaves: list[bytes], remembered: bytes | None, *, damaged: bool
+) -> None:
     folder = str(layout.log(origin))
-    remembered = scope.outside.remembered(origin)
     if remembered is None:
         detail = "This machine has not seen this log before, so an older copy could not be told from the newest one."
         if leaves:
