@@ -31,11 +31,7 @@ def encode(value: object) -> bytes:
     Raises FormatError for a value that the form does not allow.
     """
     _allow(value, "canonical JSON", 0)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise FormatError("canonical JSON", expected="Unicode text", found="a lone surrogate") from None
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def decode(content: bytes, where: object) -> Any:
@@ -96,14 +92,14 @@ def _refuse(where: object, expected: str, found: str) -> NoReturn:
 
 
 def _allow(value: object, where: object, depth: int) -> None:
-    if depth > _DEPTH:
-        _refuse(where, f"nesting of at most {_DEPTH}", "deeper nesting")
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str) or not key.isascii():
                 _refuse(where, "ASCII keys", repr(key)[:60])
         value = list(value.values())
     if isinstance(value, list | tuple):
+        if depth >= _DEPTH:
+            _refuse(where, f"nesting of at most {_DEPTH}", "deeper nesting")
         for each in value:
             _allow(each, where, depth + 1)
     else:

@@ -1,10 +1,13 @@
 """The one JSON that is signed: what it writes, and every ambiguity that its reader refuses."""
 
 import base64
+from collections.abc import Callable
+from enum import StrEnum
 
 import pytest
 
 from muniment import canonical
+from muniment.canonical import Fields
 from muniment.errors import FormatError
 
 
@@ -14,7 +17,21 @@ def test_objects_are_sorted_and_written_without_spaces_in_utf8() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [0, -1, 2**53 - 1, 1 - 2**53, "", "\u0000\u001f\u007f\u2028", "\U0001f600", [], {}, None, False, {"a": {"b": []}}],
+    [
+        0,
+        -1,
+        2**53 - 1,
+        1 - 2**53,
+        "",
+        "\ud7ff\ue000",
+        "\u0000\u001f\u007f\u2028",
+        "\U0001f600",
+        [],
+        {},
+        None,
+        False,
+        {"a": {"b": []}},
+    ],
 )
 def test_a_value_reads_back_as_it_was_written(value: object) -> None:
     assert canonical.decode(canonical.encode(value), "x") == value
@@ -38,7 +55,7 @@ def test_a_value_reads_back_as_it_was_written(value: object) -> None:
     ],
 )
 def test_what_two_readers_could_take_differently_is_never_written(value: object) -> None:
-    with pytest.raises(FormatError):
+    with pytest.raises(FormatError, match=r"^canonical JSON: expected "):
         canonical.encode(value)
 
 
@@ -95,7 +112,8 @@ MALFORMED = {
     "no-break space": "[\u00a0]".encode(),
     "colon missing": b'{"a" 1}',
     "double colon": b'{"a"::1}',
-    "33 brackets and more": b"[" * 34 + b"]" * 34,
+    "33 brackets": b"[" * 33 + b"]" * 33,
+    "33 objects": b'{"a":' * 32 + b"{}" + b"}" * 32,
     "100,000 brackets": b"[" * 100_000,
     "100,000 closed brackets": b"[" * 100_000 + b"]" * 100_000,
     "100,000 objects": b'{"a":' * 100_000,
@@ -114,8 +132,24 @@ def test_an_error_about_long_input_stays_short() -> None:
     assert len(str(refused.value)) < 300
 
 
-def test_nesting_of_thirty_two_is_read() -> None:
-    assert canonical.decode(b"[" * 32 + b"]" * 32, "x")
+def test_nesting_of_thirty_two_is_written_and_read_and_no_deeper() -> None:
+    for content in (b"[" * 32 + b"1" + b"]" * 32, b'{"a":' * 32 + b"1" + b"}" * 32):
+        value = canonical.decode(content, "x")
+        assert canonical.encode(value) == content
+        with pytest.raises(FormatError, match="nesting of at most 32"):
+            canonical.encode([value])
+
+
+def test_an_error_says_what_is_wrong_and_where() -> None:
+    for content, words in (
+        (b"\xef\xbb\xbf{}", "expected JSON without a byte order mark, found one"),
+        (b'{"b":1,"a":1,"a":2}', "expected each key once, found 'a' twice"),
+        (b'["\xff"]', "expected UTF-8, found byte 2 is not"),
+    ):
+        with pytest.raises(FormatError, match=f"^here: {words}$"):
+            canonical.decode(content, "here")
+    with pytest.raises(FormatError, match=r"^here: expected base64, found "):
+        canonical.decode_base64("Y Q==", "here")
 
 
 @pytest.mark.parametrize("content", [b"", b"a", b"ab", b"abc", bytes(range(256))])
@@ -130,3 +164,47 @@ def test_base64_that_would_not_be_written_again_is_refused(text: str) -> None:
     with pytest.raises(FormatError):
         canonical.decode_base64(text, "x")
     assert base64.b64encode(b"a") == b"YQ=="
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+def test_fields_are_taken_one_by_one_and_none_is_left() -> None:
+    content = b'{"a":1,"b":"x","c":"red","d":{"v":1},"v":1}'
+    fields = Fields(content, "here")
+    assert (fields.number("a"), fields.take("b", str), fields.choice("c", Colour)) == (1, "x", Colour.RED)
+    fields.nested("d", version=True).finish(b"whatever", b"whatever")
+    fields.finish(content)
+    with pytest.raises(FormatError, match=r"^here: expected canonical JSON, found another spelling of the same value$"):
+        fields.finish(content + b" ")
+
+
+@pytest.mark.parametrize("content", [b"[]", b"7", b'"text"', b"null"])
+def test_fields_are_those_of_an_object(content: bytes) -> None:
+    with pytest.raises(FormatError, match=r"^here: expected a JSON object, found "):
+        Fields(content, "here")
+
+
+@pytest.mark.parametrize(
+    ("content", "take", "words"),
+    [
+        (b'{"a":-1}', lambda fields: fields.number("a"), "a not below 0, found -1"),
+        (b'{"a":true}', lambda fields: fields.number("a"), "a as int, found True"),
+        (b"{}", lambda fields: fields.number("a"), "a as int, found None"),
+        (b'{"a":1}', lambda fields: fields.take("a", str), "a as str, found 1"),
+        (b'{"a":"blue"}', lambda fields: fields.choice("a", Colour), "a a of the closed table, found 'blue'"),
+        (b'{"a":{}}', lambda fields: fields.nested("a", version=True), "a with a version v, found none"),
+        (b'{"a":{"v":2}}', lambda fields: fields.nested("a"), "v 1, found 2"),
+        (b'{"a":true}', lambda fields: fields.constant("a", 1), "a 1, found True"),
+        (b'{"a":"md5:00"}', lambda fields: fields.digest("a"), "sha256:<64 lowercase hex digits>, found 'md5:00'"),
+        (b'{"salt":"00"}', lambda fields: fields.salt(), "a salt of 32 lowercase hex digits, found '00'"),
+        (b'{"a":1,"b":2}', lambda fields: fields.finish(b'{"a":1,"b":2}'), "known fields only, found a, b"),
+    ],
+)
+def test_a_field_that_is_not_what_it_must_be_is_named(
+    content: bytes, take: Callable[[Fields], object], words: str
+) -> None:
+    with pytest.raises(FormatError) as refused:
+        take(Fields(content, "here"))
+    assert str(refused.value) == f"here: expected {words}"
