@@ -459,31 +459,3 @@ def test_a_tile_that_is_there_with_another_content_is_never_overwritten(small: P
     with pytest.raises(IntegrityError, match="another content"):
         appended(small, range(5, 6))
     assert (small / LOG / "tile/0/000.p/6").read_bytes() == b"other"
-
-
-def test_a_leaf_reads_back_and_has_one_spelling() -> None:
-    value = Leaf(LeafType.OPEN, "20241210T093012Z-k7f3qa", Digest.of_bytes(b"x"))
-    content = value.encode()
-    assert Leaf.decode(content) == value
-    assert content.startswith(b'{"id":"20241210T093012Z-k7f3qa","sha256":"2d71')
-    for bad in (
-        content.replace(b'"v":1', b'"v":2'),
-        content.replace(b'"v":1', b'"v":true'),
-        content.replace(b'"v":1', b'"v":1,"w":1'),
-        content.replace(b"open", b"opened"),
-        content.replace(b'"open"', b"[]"),
-        content.replace(b"2d71", b"2D71"),
-        content.replace(b"k7f3qa", b"k7f\\u0033qa"),
-        content.replace(b"k7f3qa", b"https://example.org/"),
-        content.replace(b",", b", "),
-        b"[]",
-        b"null",
-    ):
-        with pytest.raises(FormatError):
-            Leaf.decode(bad)
-
-
-@pytest.mark.parametrize("content", [b"\0", b"\0\5abc", b"\0\0", b"\xff\xff" + bytes(65535), b"\0\1a\0"])
-def test_a_bundle_that_ends_within_an_entry_is_malformed(content: bytes) -> None:
-    with pytest.raises(FormatError):
-        unbundle(content, "bundle")
