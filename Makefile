@@ -1,5 +1,5 @@
 # Everything a newcomer needs: `make demo` shows muniment at work, `make test` runs every test.
-.PHONY: demo test lint docs bench soak clean system
+.PHONY: demo test lint docs bench soak mutate clean system
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -50,6 +50,10 @@ bench: .venv/installed-tests
 # The tests of faults and of hostile input, tried much more often than `make test` does: hours, not minutes.
 soak: .venv/installed-tests
 	MUNIMENT_SOAK=1 $(BIN)/python -m pytest tests/faults tests/fuzz -n auto --timeout 0
+
+# Every small lie about the pure modules, or about those of MODULES, that no test notices is listed with a reason.
+mutate: .venv/installed-tests
+	$(BIN)/python tests/mutants.py $(MODULES)
 
 clean:
 	rm -rf .venv .venv-judges .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
