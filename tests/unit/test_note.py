@@ -248,3 +248,46 @@ def test_a_vkey_holds_an_ed25519_key_only() -> None:
 def test_a_key_has_no_name_that_a_note_cannot_hold(name: str) -> None:
     with pytest.raises(FormatError, match="key name"):
         VerifierKey(name, KEY.public)
+
+
+def test_a_vkey_and_a_checkpoint_that_cannot_be_signed_say_which_it_was() -> None:
+    with pytest.raises(FormatError, match=r"^vkey: expected a key name"):
+        VerifierKey("a b", KEY.public)
+    with pytest.raises(FormatError, match=r"^line 3: expected a key name"):
+        VerifierKey.parse(str(VKEY).replace("case-017", "case 017"), "line 3")
+    with pytest.raises(FormatError, match=r"^checkpoint: expected a key name"):
+        sign(dataclasses.replace(CHECKPOINT, origin="case 017"), KEY)
+    with pytest.raises(FormatError, match=r"^checkpoint: expected a root hash of 32 octets, found 31 octets"):
+        sign(dataclasses.replace(CHECKPOINT, root=bytes(31)), KEY)
+
+
+def test_a_vkey_whose_base64_holds_a_plus_reads_back() -> None:
+    keys = (VerifierKey("a", SigningKey.of_seed(bytes([number]) * 32).public) for number in range(256))
+    key = next(key for key in keys if str(key).count("+") > 2)
+    assert VerifierKey.parse(str(key)) == key
+
+
+def test_a_note_has_at_most_100_signature_lines() -> None:
+    stranger = VerifierKey("stranger", OTHER.public)
+    strange = line(CHECKPOINT.text, stranger, OTHER).encode()
+    assert open_checkpoint(NOTE + strange * 99, [VKEY]) == CHECKPOINT
+    with pytest.raises(FormatError, match="at most 100 signature lines, found 101"):
+        open_checkpoint(NOTE + strange * 100, [VKEY])
+
+
+def test_a_note_of_one_mebibyte_is_read_and_a_longer_one_is_not() -> None:
+    room = (1 << 20) - len(sign(dataclasses.replace(CHECKPOINT, extensions=("x",)), KEY)) + 1
+    largest = sign(dataclasses.replace(CHECKPOINT, extensions=("x" * room,)), KEY)
+    assert len(largest) == 1 << 20
+    assert open_checkpoint(largest, [VKEY]).extensions == ("x" * room,)
+    with pytest.raises(FormatError, match="at most 1 MiB, found 1048577 octets"):
+        open_checkpoint(sign(dataclasses.replace(CHECKPOINT, extensions=("x" * (room + 1),)), KEY), [VKEY])
+
+
+def test_whoever_signed_a_checkpoint_that_is_not_believed_is_named_up_to_four() -> None:
+    strangers = [VerifierKey(f"s{number}", OTHER.public) for number in range(5)]
+    lines = "".join(line(CHECKPOINT.text, each, OTHER) for each in strangers)
+    with pytest.raises(TrustError) as unknown:
+        open_checkpoint(f"{CHECKPOINT.text}\n{lines}".encode(), [VKEY], "here")
+    named = ", ".join(f"'{each.name}' (key id {each.id.hex()})" for each in strangers[:4])
+    assert str(unknown.value) == f"here: signed by {named}; trust.toml names no log with that key"

@@ -10,7 +10,7 @@ import pytest
 from muniment.digest import Digest
 from muniment.errors import FormatError
 from muniment.model import Kind
-from muniment.warc.fields import RULES, Head, checked, parse
+from muniment.warc.fields import HEAD_LIMIT, RULES, Head, checked, parse
 from muniment.warc.writer import Writer
 from warc_entries import Disk, entry, record, stored, walked, warcinfo
 
@@ -186,3 +186,28 @@ def test_an_entry_that_the_standard_forbids_is_refused_before_an_octet_is_writte
     with pytest.raises(FormatError):
         Writer(lambda _: disk, warcinfo).write([entry(), entry(**changes)])
     assert disk.writes == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2024", datetime(2024, 1, 1, tzinfo=UTC)),
+        ("2024-12", datetime(2024, 12, 1, tzinfo=UTC)),
+        ("2024-12-10", datetime(2024, 12, 10, tzinfo=UTC)),
+        ("2024-12-10T09:30Z", datetime(2024, 12, 10, 9, 30, tzinfo=UTC)),
+        ("2024-12-10T09:30:12Z", datetime(2024, 12, 10, 9, 30, 12, tzinfo=UTC)),
+        ("2024-12-10T09:30:12.5Z", datetime(2024, 12, 10, 9, 30, 12, 500_000, tzinfo=UTC)),
+        ("2024-12-10T09:30:12.000012Z", datetime(2024, 12, 10, 9, 30, 12, 12, tzinfo=UTC)),
+        ("2024-12-10t09:30:12.123456789z", datetime(2024, 12, 10, 9, 30, 12, 123456, tzinfo=UTC)),
+    ],
+)
+def test_a_coarser_date_means_its_first_moment(text: str, moment: datetime) -> None:
+    assert Head("1.1", (("WARC-Date", text),)).date == moment
+
+
+def test_a_header_of_one_mebibyte_is_read_and_a_longer_one_is_not() -> None:
+    room = HEAD_LIMIT - len(record("X-Long: ").partition(b"\r\n\r\n")[0]) - 4
+    (read,) = walked(record("X-Long: " + "x" * room))
+    assert len(read.head.value("X-Long")) == room > 1_000_000
+    with pytest.raises(FormatError, match="at most 1 MiB"):
+        walked(record("X-Long: " + "x" * (room + 1)))
