@@ -11,7 +11,6 @@ from muniment import canonical
 from muniment.errors import FormatError
 from muniment.extract import encode, from_css, from_html
 from muniment.extract.srcset import candidates
-from muniment.extract.tags import flattened
 from muniment.message.url import Url, join, spoken
 
 PAGE = "https://news.example/2024/story.html"
@@ -107,15 +106,14 @@ def test_every_candidate_with_a_descriptor_is_found_whatever_commas_it_holds(nam
     assert list(candidates(", ".join(url + " 2x" for url in urls))) == urls
 
 
+@settings(max_examples=30, deadline=None)
 @given(urls=st.lists(st.text(ascii_letters, min_size=1, max_size=9), max_size=9, unique=True))
-def test_a_flattened_page_refers_to_the_same_things(urls: list[str]) -> None:
+def test_a_page_that_is_read_tag_by_tag_refers_to_the_same_things(urls: list[str]) -> None:
     html = "".join(f"<div><b x={n}><p><img alt='<' src={url}.png>" for n, url in enumerate(urls))
     html += "<style>a{b:url(c.png)}</style><iframe src=/d></iframe><table><tr style='b:url(e.png)'>"
-    whole, flat = (
-        {(link.url, link.role) for link in from_html(page.encode(), PAGE, charset=None).links}
-        for page in (html, flattened(html))
-    )
-    assert whole == flat
+    whole, flat = (from_html(page.encode(), PAGE, charset=None) for page in (html, html + "<br>" * 40_000))
+    assert (whole.flat, flat.flat) == (False, True)
+    assert {(link.url, link.role) for link in whole.links} == {(link.url, link.role) for link in flat.links}
 
 
 HOSTILE = {

@@ -176,7 +176,7 @@ def test_links_beyond_the_bound_are_counted() -> None:
     found = page("".join(f"<img src={n}><a href=/{n}/>" for n in range(12_000)))
     assert len(found.links) == 17_000
     assert found.left_out == 0, "menus never count as left out"
-    assert "7000 links of menus" in found.notes[0]
+    assert "7000 references of menus" in found.notes[0]
     assert sum(link.kind is LinkKind.REQUISITE for link in found.links) == 12_000
     flat = page("".join(f"<img src={n}>" for n in range(31_000)))
     assert (len(flat.links), flat.left_out) == (20_000, 11_000)

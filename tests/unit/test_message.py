@@ -447,3 +447,14 @@ def test_where_framing_becomes_too_much_does_not_depend_on_how_it_came(step: int
     assert chunked.end is End.FAULT
     # 906 octets of framing for each chunk: the one after 1,178 is beyond 1 MiB and sixteen times the payload.
     assert len(found) == 1178
+
+
+@pytest.mark.parametrize("step", [4_099, 65_536, 1 << 30])
+def test_where_chunks_become_too_many_does_not_depend_on_how_they_came(step: int) -> None:
+    body = b"2\r\nxy\r\n" * 600_000
+    chunked = Chunked()
+    found = b"".join(chunked.feed(body[at : at + step]) for at in range(0, len(body), step))
+    assert chunked.end is End.FAULT
+    assert "far more chunks" in chunked.fault
+    # 500,000, and one more for each 256 octets of the two that each of them brings.
+    assert len(found) == 2 * 503_937

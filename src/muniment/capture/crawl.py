@@ -8,6 +8,7 @@ import math
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -16,6 +17,7 @@ from urllib.parse import quote
 from muniment import canonical, extract
 from muniment.capture.frontier import Frontier, Want
 from muniment.capture.recorder import Fact, Recorder
+from muniment.capture.room import Room
 from muniment.capture.space import Space
 from muniment.errors import FetchError, FormatError
 from muniment.extract import article, media_facts
@@ -39,6 +41,11 @@ _LIMITS: Final = {
     Reason.LIMIT_RESOURCES: "max-resources",
     Reason.LIMIT_BYTES: "max-bytes",
     Reason.LIMIT_TIME: "max-time",
+}
+_REASONS: Final = {"": Reason.NOT_HTTP, "max-time": Reason.LIMIT_TIME}
+_UNREAD: Final = {
+    "max-page-tags": "it has too many tags, and only the first of them were looked at",
+    "max-time": "the time was over before all of it was looked into for what it rests on",
 }
 
 
@@ -71,20 +78,21 @@ class Crawl:
     frontier: Frontier = field(init=False)
     interrupted: bool = False
     recorded: int = 0
+    _seed: str = ""
     _grace_ends: float = math.inf
     _failure: BaseException | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    # One page at a time: a tree takes many times its page's size, and threads would not read faster.
-    _reading: threading.Lock = field(default_factory=threading.Lock)
+    # Two pages of the largest size; of ordinary ones more than there are workers.
+    _room: Room = field(default_factory=lambda: Room(2 * _PARSED))
     _workers: list[threading.Thread] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.frontier = Frontier(self.rules.limits.per_host, self.rules.limits.max_resources)
-
         self.space.owed = lambda: max(0, self.engine.received - self.recorder.recorded)
 
     def start(self, seed: str) -> None:
         """Begin with *seed*; returns at once."""
+        self._seed = seed
         self.frontier.add(Want(seed, Role.ARTICLE, "", "", page=True))
         for number in range(_WORKERS):
             worker = threading.Thread(target=self._work, name=f"fetch-{number}", daemon=True)
@@ -113,6 +121,9 @@ class Crawl:
             raise self._failure
         for want in self.frontier.rest():
             self._refuse(want, want.refused or Reason.INTERRUPTED)
+        if beyond := self.frontier.beyond:
+            detail = f"{beyond:,} times more something was asked for; the records of links name it"
+            self._say_unread(self._seed, "", ("max-resources", detail))
 
     def _work(self) -> None:
         while (taken := self.frontier.take()) is not None:
@@ -169,35 +180,41 @@ class Crawl:
             named = _judged(self._name_limit(exchange), want.role)
             answered = named.response is not None
             role = Role.REDIRECT if named.reason is Reason.REDIRECT else want.role
-            body, media = self._body(named, role), _media(named, role)
-            self.said(named, role)
-            record_id = self.recorder.take(named, role, parent)
+            with ExitStack() as held:
+                body, media = self._body(named, role, held), _media(named, role)
+                self.said(named, role)
+                record_id = self.recorder.take(named, role, parent)
+                if media is not None:
+                    self._state(named.url, record_id, media_facts.encode(media))
+                if body is not None:
+                    self._read(named, role, record_id, body, want)
             if role is Role.REDIRECT:
                 parent = record_id
-            if media is not None:
-                self._state(named.url, record_id, media_facts.encode(media))
-            if body is not None:
-                with self._reading:
-                    found = extract.links(body.kind, body.content, named.url, body.charset)
-                found = replace(found, notes=(*found.notes, body.fault)) if body.fault else found
-                self._state(named.url, record_id, extract.encode(found))
-                for each in self._follow(found, record_id, named.url, want):
-                    self.frontier.add(each)
-                if unread := self._unread(role, body, found, want):
-                    self._say_unread(named.url, record_id, unread)
-                # After the links, so that others fetch what the page rests on while it is read.
-                if self._is_article(named, role, body):
-                    told = article.from_html(body.content, named.url, charset=body.charset, remaining=self._remaining)
-                    told = replace(told, notes=(*told.notes, body.fault)) if body.fault else told
-                    self._state(named.url, record_id, article.encode(told))
 
         with self._lock:
             self.recorded += answered
+
+    def _read(self, named: Exchange, role: Role, record_id: str, body: _Body, want: Want) -> None:
+        """Look into what was recorded as *record_id* for what it rests on and what it says."""
+        found = extract.links(body.kind, body.content, named.url, body.charset, self._remaining)
+        found = replace(found, notes=(*found.notes, body.fault)) if body.fault else found
+        self._state(named.url, record_id, extract.encode(found))
+        for each in self._follow(found, record_id, named.url, want):
+            self.frontier.add(each)
+        if unread := self._unread(role, body, found, want):
+            self._say_unread(named.url, record_id, unread)
+        # After the links, so that others fetch what the page rests on while it is read.
+        if self._is_article(named, role, body):
+            told = article.from_html(body.content, named.url, charset=body.charset, remaining=self._remaining)
+            told = replace(told, notes=(*told.notes, body.fault)) if body.fault else told
+            self._state(named.url, record_id, article.encode(told))
 
     def _unread(self, role: Role, body: _Body, found: extract.Found, want: Want) -> tuple[str, str] | None:
         """Return what bound left something of a page out of sight, and a sentence; None where all was looked at."""
         if body.cut:
             return "max-page-bytes", f"only its first {_PARSED >> 20} MiB were looked into for what it rests on"
+        if found.unread:
+            return found.unread, _UNREAD[found.unread]
         if found.left_out:
             return "max-links", f"{found.left_out:,} of the things that it asks for were left out: too many"
         if found.flat and want.hops < self.rules.cited:
@@ -213,7 +230,7 @@ class Crawl:
             url=url,
             method="GET",
             started=self.now(),
-            reason=Reason.LIMIT_RESOURCES if rule else Reason.NOT_HTTP,
+            reason=_REASONS.get(rule, Reason.LIMIT_RESOURCES),
             detail=f"not everything was asked for: {detail}",
             connection=None,
             rule=rule,
@@ -237,7 +254,7 @@ class Crawl:
             return replace(exchange, rule="max-time")
         return exchange
 
-    def _body(self, exchange: Exchange, role: Role) -> _Body | None:
+    def _body(self, exchange: Exchange, role: Role, held: ExitStack) -> _Body | None:
         media_type = exchange.field_value("content-type")
         worth = role is Role.ARTICLE or (exchange.status or 0) < 400
         if exchange.response is None or role is Role.REDIRECT or not worth:
@@ -246,6 +263,8 @@ class Crawl:
         kind = kind.strip().lower() or ("text/html" if role in _PAGES else "")
         if kind not in _READ:
             return None
+        coded = exchange.field_value("content-encoding")
+        shrink = held.enter_context(self._room.held(_PARSED if coded else min(exchange.response_size, _PARSED)))
         body = bytearray()
         fault = ""
         try:
@@ -255,6 +274,7 @@ class Crawl:
                     break
         except FormatError as broken:
             fault = str(broken)
+        shrink(len(body))
         charset = re.search(r"charset=[\"' ]*([\w.:-]+)", parameters, re.IGNORECASE)
         cut = len(body) >= _PARSED
         return _Body(kind, charset[1] if charset else None, bytes(body[:_PARSED]), "" if cut else fault, cut)

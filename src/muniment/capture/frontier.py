@@ -8,12 +8,15 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from muniment.errors import FormatError
 from muniment.message.url import Url
 from muniment.model import Reason, Role
 
 __all__ = ["Frontier", "Want"]
+
+_LISTED: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,15 @@ class Want:
 
 @dataclass(slots=True)
 class Frontier:
-    """A queue in the order of hops, then of finding; no more than *most* wants are given out to be fetched."""
+    """A queue in the order of hops, then of finding; no more than *most* wants are given out to be fetched.
+
+    So that one page of a hundred thousand links does not make as many failed attempts, 2,000 wants beyond *most* are
+    taken in; of the others ``beyond`` counts how often something asked for one.
+    """
 
     per_host: int
     most: int
+    beyond: int = 0
     _waiting: dict[str, list[tuple[int, int, Want]]] = field(default_factory=dict)
     _ready: list[tuple[int, int, str]] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
@@ -52,6 +60,9 @@ class Frontier:
         """Ask for *want* unless its URL was asked for before."""
         with self._changed:
             if want.url in self._seen:
+                return
+            if len(self._seen) >= self.most + _LISTED:
+                self.beyond += 1
                 return
             self._seen.add(want.url)
             waiting = self._waiting.setdefault(_host(want.url), [])

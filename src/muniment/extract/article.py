@@ -4,7 +4,7 @@ Nothing is decided here: where JSON-LD, meta elements and the visible line give 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser
 from muniment.extract import reading, schema_org, visible
 from muniment.extract.assertion import Assertion, Assertions, Field
 from muniment.extract.charset import CharsetSource, decoded_html, printable
-from muniment.extract.tags import costly, flattened
+from muniment.extract.tags import GRACE, ONE_TREE, costly, flattened
 from muniment.message.url import join
 
 __all__ = ["EXTRACTOR", "Article", "Assertion", "Field", "encode", "from_html"]
@@ -57,7 +57,7 @@ def from_html(
     """Return what the page *body* (content decoded, at most 16 MiB by the caller's care) at *url* says of itself.
 
     *charset* is that of the HTTP field Content-Type; *remaining* says at any time how many seconds the caller still
-    has for the main text, which takes 30 at most. Any octets give an Article; FormatError is raised only where *url*
+    has for the main text, which takes 20 at most. Any octets give an Article; FormatError is raised only where *url*
     is no absolute URL. Scripts are not run. Not promised: that the page tells the truth, or is an article.
     """
     notes: list[str] = []
@@ -68,30 +68,45 @@ def from_html(
         html = html[:_MAX_PAGE]
     # First, because it may have to wait for its turn, and meanwhile there should be no tree in memory.
     read = reading.read(html, into.url, remaining)
+    with ONE_TREE:
+        page = _assert(html, into, notes) if remaining() > -GRACE else None
+        descriptions = [each.value for each in into.kept.values() if each.field is Field.DESCRIPTION]
+        for name, said in read.claims:
+            if name in _CLAIMS:
+                into.add(_CLAIMS[name], said, f"trafilatura:{name}")
+        if into.left_out:
+            notes.append(f"{into.left_out} assertions beyond the bounds were left out")
+        notes += read.notes
+        text = _whole(page, descriptions, read.text, notes)
+    return Article(tuple(into.kept.values()), text, read.reader, tuple(notes))
+
+
+def _assert(html: str, into: Assertions, notes: list[str]) -> LexborHTMLParser | None:
+    """Put what the markup of *html* says into *into*; return its tree, where it can be read as one."""
     flat = costly(html)
     if flat:
         notes.append(
-            f"the page has too many tags for a tree; the first {_MAX_COSTLY} characters were read tag by tag, without"
+            f"the page is too costly for a tree; the first {_MAX_COSTLY} characters were read tag by tag, without"
             " visible text"
         )
-    page = LexborHTMLParser(flattened(html[:_MAX_COSTLY]) if flat else html)
-    if broken := schema_org.read(_blocks(page), into):
+    broken = 0
+    # Of the pieces of a flat page each tree is gone before the next is built.
+    for page in map(LexborHTMLParser, _flat(html) if flat else [html]):
+        broken += schema_org.read(_blocks(page), into)
+        visible.read(page, into)
+    if broken:
         notes.append(f"{broken} blocks of JSON-LD could not be read")
-    visible.read(page, into)
-    descriptions = [each.value for each in into.kept.values() if each.field is Field.DESCRIPTION]
-    for name, said in read.claims:
-        if name in _CLAIMS:
-            into.add(_CLAIMS[name], said, f"trafilatura:{name}")
-    if into.left_out:
-        notes.append(f"{into.left_out} assertions beyond the bounds were left out")
-    notes += read.notes
-    return Article(tuple(into.kept.values()), _whole(page, descriptions, read.text, notes), read.reader, tuple(notes))
+    return None if flat else page
 
 
-def _whole(page: LexborHTMLParser, descriptions: list[str], text: str, notes: list[str]) -> str:
+def _flat(html: str) -> Iterator[str]:
+    return (piece.html for piece in flattened(html[:_MAX_COSTLY]))
+
+
+def _whole(page: LexborHTMLParser | None, descriptions: list[str], text: str, notes: list[str]) -> str:
     """Return *text* behind the standfirst that the page shows, where it lacks that."""
-    if not text:
-        return ""
+    if not text or page is None:
+        return text
     lead = next((found for each in descriptions[:8] if (found := visible.standfirst(page, each, text))), "")
     if not lead:
         return text

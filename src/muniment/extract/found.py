@@ -1,6 +1,7 @@
 """What was found in a payload: links, what could not be resolved, and what had to be left out."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -18,6 +19,8 @@ EXTRACTOR: Final = "muniment.links/1"
 MAX_LINKS: Final = 20_000
 #: How many of them may be navigation, so that a page of menus leaves room for what an article rests on.
 MAX_NAVIGATION: Final = 5_000
+#: How many documents within a page (srcdoc, templates) are read.
+MAX_INNER: Final = 2_000
 _MAX_UNRESOLVED: Final = 1_000
 _MAX_RAW: Final = 2_048
 
@@ -67,8 +70,9 @@ class Found:
 
     ``charset`` is the encoding that the payload was read in, ``charset_source`` what decided it, ``title`` the text
     of its title element (at most 4,096 characters, as written by the page: never to be shown unescaped), ``notes``
-    sentences about what could not be read well, ``left_out`` the number of requisites, embeds and citations beyond the
-    bounds. ``flat`` says that the page was read tag by tag, without telling its citations apart.
+    sentences about what could not be read well, ``left_out`` the number of references to requisites, embeds and
+    citations beyond the bounds. ``flat`` says that the page was read tag by tag, without telling its citations apart;
+    ``unread`` names the bound at which reading ended before the page did.
     """
 
     links: tuple[Link, ...] = ()
@@ -79,6 +83,7 @@ class Found:
     notes: tuple[str, ...] = ()
     left_out: int = 0
     flat: bool = False
+    unread: str = ""
 
 
 def encode(found: Found) -> dict[str, Any]:
@@ -102,19 +107,34 @@ def encode(found: Found) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Gathering:
-    """Links as they are met: resolved against ``base``, kept once, bounded."""
+    """Links as they are met: resolved against ``base``, kept once, bounded; ``remaining`` tells the seconds left."""
 
     page: str
     base: str
+    remaining: Callable[[], float]
     links: dict[tuple[str, Role], Link] = field(default_factory=dict)
     unresolved: dict[tuple[str, str], Unresolved] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    beyond: set[tuple[str, Role]] = field(default_factory=set)
+    beyond: int = 0
     elsewhere: int = 0
     menus: int = 0
+    inner: int = 0
+    shorn: int = 0
     flat: bool = False
+    unread: str = ""
     broken: int = 0
     broken_blocks: int = 0
+
+    def has_time(self, grace: float = 0.0) -> bool:
+        """Say whether to read on, *grace* seconds over time at most; where not, it is noted."""
+        if self.remaining() <= -grace:
+            self.unread = "max-time"
+        return not self.unread
+
+    def has_room_within(self) -> bool:
+        """Count one more document within the page, and say whether to read it."""
+        self.inner += 1
+        return self.inner <= MAX_INNER
 
     def add(self, raw: str, role: Role, kind: LinkKind, source: str) -> None:
         """Keep what *raw* refers to; nothing where it is empty, a fragment of this page, or holds itself."""
@@ -125,8 +145,10 @@ class Gathering:
         scheme = re.sub(r"[\t\r\n]", "", written[1]).lower() if written else ""
         if scheme in _NOTHING_BEHIND and kind is not LinkKind.CONTACT:
             return
-        url = self.resolved(bare, source)
-        if url is not None:
+        # A full house is not looked through again for each of a million guests: what comes is counted as it is written.
+        if self._is_full(kind):
+            self._leave_out(kind)
+        elif (url := self.resolved(bare, source)) is not None:
             self._keep(url, role, kind, source)
 
     def anchor(self, raw: str, role: Role, kind: LinkKind, source: str) -> None:
@@ -155,9 +177,16 @@ class Gathering:
         """Return all that was gathered."""
         notes = list(self.notes)
         if self.beyond:
-            notes.append(f"{len(self.beyond)} links beyond the bound of {MAX_LINKS} were left out")
+            notes.append(f"{self.beyond} references beyond the bound of {MAX_LINKS} links were left out")
         if self.menus:
-            notes.append(f"{self.menus} links of menus, feeds or contacts beyond the bound of {MAX_NAVIGATION}")
+            notes.append(f"{self.menus} references of menus, feeds or contacts beyond the bound of {MAX_NAVIGATION}")
+        if self.shorn:
+            notes.append(f"{self.shorn} tags have too many attributes; the last of them were not looked at")
+        within = max(0, self.inner - MAX_INNER)
+        if within:
+            notes.append(f"{within} documents within the page beyond the bound of {MAX_INNER} were not read")
+        if self.unread:
+            notes.append(f"the page was not read to its end: {self.unread}")
         if self.broken:
             notes.append(f"{self.broken} more references could not be resolved")
         return Found(
@@ -167,8 +196,9 @@ class Gathering:
             charset_source,
             title,
             tuple(notes),
-            len(self.beyond),
+            self.beyond + self.shorn + within,
             self.flat,
+            self.unread,
         )
 
     def _keep(self, url: Url, role: Role, kind: LinkKind, source: str) -> None:
@@ -176,13 +206,21 @@ class Gathering:
         leads_elsewhere = kind in (LinkKind.NAVIGATION, LinkKind.CITATION)
         if key in self.links or len(url.href) > MAX_URL or (leads_elsewhere and url.href == self.page):
             return
-        # What a page is made of has its own room: no number of menus or addresses may crowd it out.
-        is_part = kind in (LinkKind.REQUISITE, LinkKind.EMBED)
-        if (len(self.links) - self.elsewhere >= MAX_LINKS) if is_part else (self.elsewhere >= MAX_NAVIGATION):
-            if is_part or kind is LinkKind.CITATION:
-                self.beyond.add(key)
-            else:
-                self.menus += 1
-            return
-        self.elsewhere += not is_part
+        self.elsewhere += not _is_part(kind)
         self.links[key] = Link(url.href, role, kind, source)
+
+    def _is_full(self, kind: LinkKind) -> bool:
+        # What a page is made of has its own room: no number of menus or addresses may crowd it out.
+        if _is_part(kind):
+            return len(self.links) - self.elsewhere >= MAX_LINKS
+        return self.elsewhere >= MAX_NAVIGATION
+
+    def _leave_out(self, kind: LinkKind) -> None:
+        if _is_part(kind) or kind is LinkKind.CITATION:
+            self.beyond += 1
+        else:
+            self.menus += 1
+
+
+def _is_part(kind: LinkKind) -> bool:
+    return kind in (LinkKind.REQUISITE, LinkKind.EMBED)

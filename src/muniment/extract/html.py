@@ -1,7 +1,7 @@
 """What a page refers to, as a browser's parser sees the page (selectolax with the lexbor engine; scripts not run)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -13,7 +13,7 @@ from muniment.extract.charset import printable
 from muniment.extract.found import Gathering, LinkKind
 from muniment.extract.media import role_of, role_of_type
 from muniment.extract.srcset import candidates
-from muniment.extract.tags import costly, flattened
+from muniment.extract.tags import base_of, costly, flattened
 from muniment.model import Role
 
 __all__ = ["gather"]
@@ -124,26 +124,55 @@ _NOT_A_URL: Final = re.compile(r"[\s{}<>\"|\\^`\[\]]")
 
 
 def gather(html: str, into: Gathering) -> str:
-    """Put every reference of *html* into *into*, in document order, and return the page's title as it is written."""
-    flat = into.flat = costly(html)
-    if flat:
-        into.notes.append("the page nests too deeply for a tree; it was read tag by tag, its citations as navigation")
-    page = LexborHTMLParser(flattened(html) if flat else html)
-    _take_base(page, into)
-    title = page.css_first("head title") or page.css_first("title")
-    _Page(into, frozenset() if flat else cited_anchors(page), 0).read(page)
+    """Put every reference of *html* into *into*, in document order, and return the page's title as it is written.
+
+    Between the pieces of a page that is too costly for a tree, *into* is asked whether there is time for more.
+    """
+    into.flat = costly(html)
+    if into.flat:
+        into.notes.append("the page is too costly for a tree; it was read tag by tag, its citations as navigation")
+        _take_base(base_of(html), into)
+        title = _gather_flat(html, into)
+    else:
+        page = LexborHTMLParser(html)
+        bases = (node.attributes["href"] for node in page.css("base") if "href" in node.attributes)
+        _take_base(next((written or "" for written in bases), None), into)
+        title = _title(page)
+        _Page(into, cited_anchors(page), 0).read(page)
     if into.broken_blocks:
         into.notes.append(f"{into.broken_blocks} blocks of JSON-LD could not be read")
+    return title
+
+
+def _gather_flat(html: str, into: Gathering) -> str:
+    title = ""
+    for tree in _pieces(html, into):
+        title = title or _title(tree)
+        _Page(into, frozenset(), 0).read(tree)
+    return title
+
+
+def _pieces(html: str, into: Gathering) -> Iterator[LexborHTMLParser]:
+    """Yield trees of the parts of a page that is too costly for one, as long as there is time."""
+    for piece in flattened(html):
+        if not into.has_time():
+            return
+        if piece.cut:
+            into.unread = "max-page-tags"
+        into.shorn += piece.shorn
+        yield LexborHTMLParser(piece.html)
+
+
+def _title(page: LexborHTMLParser) -> str:
+    title = page.css_first("head title") or page.css_first("title")
     return printable(title.text(deep=True)[:_MAX_TITLE].strip()) if title is not None else ""
 
 
-def _take_base(page: LexborHTMLParser, into: Gathering) -> None:
+def _take_base(written: str | None, into: Gathering) -> None:
     """Let the first ``<base href>`` decide what references are relative to (HTML 4.2.3)."""
-    first = next((node for node in page.css("base") if node.attributes.get("href") is not None), None)
-    if first is None:
+    if written is None:
         return
-    written = (first.attributes.get("href") or "").strip(" \t\r\n\f")
-    resolved = into.resolved(written, "base[href]")
+    resolved = into.resolved(written.strip(" \t\r\n\f"), "base[href]")
     if resolved is not None and resolved.scheme not in ("data", "javascript"):
         into.base = resolved.href
 
@@ -313,8 +342,11 @@ class _Page:
     def _inner(self, html: str) -> None:
         if not html or self.within >= _MAX_WITHIN:
             return
-        inner = LexborHTMLParser(flattened(html) if costly(html) else html)
-        _Page(self.into, frozenset(), self.within + 1).read(inner)
+        if not self.into.has_room_within():
+            return
+        trees = _pieces(html, self.into) if costly(html) else iter([LexborHTMLParser(html)])
+        for inner in trees:
+            _Page(self.into, frozenset(), self.within + 1).read(inner)
 
 
 _ELEMENTS: Final[dict[str, Callable[[_Page, LexborNode, dict[str, str]], None]]] = {

@@ -10,7 +10,7 @@ from muniment.extract.charset import printable
 
 __all__ = ["field_of", "kind_of", "read"]
 
-_MAX_BLOCK: Final = 1 << 20
+_MAX_BLOCKS: Final = 1 << 20
 _MAX_NODES: Final = 2_000
 _MAX_DEPTH: Final = 12
 
@@ -59,13 +59,15 @@ def read(blocks: list[str], into: Assertions) -> int:
     """Put what the JSON-LD *blocks* say of the page's article into *into*; return how many blocks are no JSON.
 
     The objects at the top, in ``@graph`` and in ``mainEntity`` are read: what they merely mention (other articles,
-    comments, videos) says nothing of this one. A block has at most 1 MiB, a page 2,000 such objects.
+    comments, videos) says nothing of this one. All blocks together have at most 1 MiB, and 2,000 such objects.
     """
     nodes: list[dict[str, Any]] = []
     broken = 0
+    left = _MAX_BLOCKS  # what JSON becomes takes up to forty times its room
     for block in blocks:
         try:
-            nodes += _nodes(json.loads(_WRAPPING.sub("", block[: _MAX_BLOCK + 1]), strict=False), 0)
+            nodes += _nodes(json.loads(_WRAPPING.sub("", block[:left]), strict=False), 0)
+            left -= len(block)
         # json raises ValueError for what is no JSON and for numbers of thousands of digits, RecursionError for nesting.
         except (ValueError, RecursionError):
             broken += 1

@@ -14,6 +14,9 @@ _MAX_TRAILERS: Final = 1 << 20
 # RFC 9112 7.1.1: "ought to limit the total length of chunk extensions"; chunks of one octet have six of framing.
 _FRAMING_FACTOR: Final = 16
 _FRAMING_FREE: Final = 1 << 20
+# Nor may the number of chunks cost more time than the octets in them: servers flush lines, not letters.
+_CHUNKS_FREE: Final = 500_000
+_OCTETS_A_CHUNK: Final = 256
 
 
 class End(Enum):
@@ -40,7 +43,19 @@ class Chunked:
     read: exactly *cap* is no cut, one more is.
     """
 
-    __slots__ = ("_cap", "_framing", "_left", "_line", "_trailers", "_within", "end", "fault", "size", "taken")
+    __slots__ = (
+        "_cap",
+        "_chunks",
+        "_framing",
+        "_left",
+        "_line",
+        "_trailers",
+        "_within",
+        "end",
+        "fault",
+        "size",
+        "taken",
+    )
 
     def __init__(self, cap: int | None = None) -> None:
         self._cap = cap
@@ -48,6 +63,7 @@ class Chunked:
         self._line = bytearray()
         self._left = 0
         self._framing = 0
+        self._chunks = 0
         self._trailers = 0
         self.end = End.MORE
         self.taken = 0
@@ -75,9 +91,10 @@ class Chunked:
             after = 2 if octets.startswith(b"\r\n", stop) else 1 if octets.startswith(b"\n", stop) else 0
             framing = self._framing + start - self.taken + after
             whole = stop > start and after and framing <= _FRAMING_FREE + _FRAMING_FACTOR * self.size
-            if not whole or (self._cap is not None and self.size + stop - start > self._cap):
+            if not whole or self._too_many() or (self._cap is not None and self.size + stop - start > self._cap):
                 return
             pieces.append(octets[start:stop])
+            self._chunks += 1
             self._framing = framing
             self.size += stop - start
             self.taken = stop + after
@@ -116,6 +133,9 @@ class Chunked:
         limit = _MAX_TRAILERS if self._within is _Within.TRAILERS else _MAX_LINE
         return len(self._line) > limit or self._trailers > _MAX_TRAILERS
 
+    def _too_many(self) -> bool:
+        return self._chunks >= _CHUNKS_FREE + self.size // _OCTETS_A_CHUNK
+
     def _take(self, line: bytes) -> None:
         match self._within:
             case _Within.SIZE:
@@ -132,6 +152,10 @@ class Chunked:
         if not _SIZE.fullmatch(text):
             self._break(f"a chunk's size is {line[:40]!r} instead of a hexadecimal number")
             return
+        if self._too_many():
+            self._break("it has far more chunks than its content could need")
+            return
+        self._chunks += 1
         self._left = int(text, 16)
         self._within = _Within.CHUNK if self._left else _Within.TRAILERS
 
