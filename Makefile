@@ -46,6 +46,7 @@ docs: .venv/installed-tests
 bench: .venv/installed-tests
 	$(BIN)/python benchmarks/index.py rows 100000
 	$(BIN)/python benchmarks/index.py rebuild 10 200
+	$(BIN)/python benchmarks/hostile.py all
 
 # The tests of faults and of hostile input, tried much more often than `make test` does: hours, not minutes.
 soak: .venv/installed-tests

@@ -78,7 +78,6 @@ class Crawl:
     frontier: Frontier = field(init=False)
     interrupted: bool = False
     recorded: int = 0
-    _seed: str = ""
     _grace_ends: float = math.inf
     _failure: BaseException | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -92,7 +91,6 @@ class Crawl:
 
     def start(self, seed: str) -> None:
         """Begin with *seed*; returns at once."""
-        self._seed = seed
         self.frontier.add(Want(seed, Role.ARTICLE, "", "", page=True))
         for number in range(_WORKERS):
             worker = threading.Thread(target=self._work, name=f"fetch-{number}", daemon=True)
@@ -121,9 +119,10 @@ class Crawl:
             raise self._failure
         for want in self.frontier.rest():
             self._refuse(want, want.refused or Reason.INTERRUPTED)
-        if beyond := self.frontier.beyond:
-            detail = f"{beyond:,} times more something was asked for; the records of links name it"
-            self._say_unread(self._seed, "", ("max-resources", detail))
+        if (first := self.frontier.unlisted) is not None:
+            count = f"{self.frontier.beyond:,}"
+            detail = f"not fetched: max-resources was reached; {count} such wishes are in the records of links only"
+            self._refuse(replace(first, detail=detail), Reason.LIMIT_RESOURCES)
 
     def _work(self) -> None:
         while (taken := self.frontier.take()) is not None:

@@ -42,12 +42,13 @@ class Frontier:
     """A queue in the order of hops, then of finding; no more than *most* wants are given out to be fetched.
 
     So that one page of a hundred thousand links does not make as many failed attempts, 2,000 wants beyond *most* are
-    taken in; of the others ``beyond`` counts how often something asked for one.
+    taken in; of the others ``beyond`` counts how often something asked for one, and ``unlisted`` is the first.
     """
 
     per_host: int
     most: int
     beyond: int = 0
+    unlisted: Want | None = None
     _waiting: dict[str, list[tuple[int, int, Want]]] = field(default_factory=dict)
     _ready: list[tuple[int, int, str]] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
@@ -63,6 +64,7 @@ class Frontier:
                 return
             if len(self._seen) >= self.most + _LISTED:
                 self.beyond += 1
+                self.unlisted = self.unlisted or want
                 return
             self._seen.add(want.url)
             waiting = self._waiting.setdefault(_host(want.url), [])

@@ -23,6 +23,7 @@ MAX_NAVIGATION: Final = 5_000
 MAX_INNER: Final = 2_000
 _MAX_UNRESOLVED: Final = 1_000
 _MAX_RAW: Final = 2_048
+_EVERY: Final = 1_000
 
 _CONTACT: Final = frozenset({"mailto", "tel", "sms"})
 # These hold their content or their meaning in themselves: there is nothing behind them to fetch, or to miss.
@@ -115,6 +116,8 @@ class Gathering:
     links: dict[tuple[str, Role], Link] = field(default_factory=dict)
     unresolved: dict[tuple[str, str], Unresolved] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    met: set[tuple[str, Role, LinkKind]] = field(default_factory=set)
+    asked: int = 0
     beyond: int = 0
     elsewhere: int = 0
     menus: int = 0
@@ -139,7 +142,7 @@ class Gathering:
     def add(self, raw: str, role: Role, kind: LinkKind, source: str) -> None:
         """Keep what *raw* refers to; nothing where it is empty, a fragment of this page, or holds itself."""
         bare = raw.strip(" \t\r\n\f")
-        if not bare or bare.startswith("#"):
+        if not bare or bare.startswith("#") or not self._is_news(bare, role, kind):
             return
         written = _SCHEME.match(bare[:64])
         scheme = re.sub(r"[\t\r\n]", "", written[1]).lower() if written else ""
@@ -150,6 +153,20 @@ class Gathering:
             self._leave_out(kind)
         elif (url := self.resolved(bare, source)) is not None:
             self._keep(url, role, kind, source)
+
+    def _is_news(self, bare: str, role: Role, kind: LinkKind) -> bool:
+        """Say whether *bare* is worth resolving: there is time, and it did not stand here just so before."""
+        self.asked += 1
+        if self.asked % _EVERY == 0:
+            self.has_time()
+        if self.unread == "max-time":
+            return False
+        as_written = (bare, role, kind)
+        if as_written in self.met:
+            return False
+        if len(self.met) < MAX_LINKS and len(bare) <= _MAX_RAW:
+            self.met.add(as_written)
+        return True
 
     def anchor(self, raw: str, role: Role, kind: LinkKind, source: str) -> None:
         """Keep what a reader may click: http links that lead elsewhere, and ways to reach somebody."""

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from typing import Final
 
 from muniment.extract import css, html
 from muniment.extract.charset import Decoded, decoded_css, decoded_html
@@ -14,9 +13,6 @@ __all__ = ["EXTRACTOR", "Found", "Link", "LinkKind", "Unresolved", "encode", "fr
 
 # SVG and XHTML are read by the HTML parser too: it forgives what an XML parser refuses, and finds the same references.
 _PAGES = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml"})
-
-
-_EVERY: Final = 1_000
 
 
 def _for_ever() -> float:
@@ -44,8 +40,8 @@ def from_css(body: bytes, url: str, *, charset: str | None, remaining: Callable[
     """Return what the style sheet *body* (content decoded) at *url* refers to; errors as in :func:`from_html`."""
     read: Decoded = decoded_css(body, charset)
     into = _gathering(url, remaining)
-    for number, reference in enumerate(css.references(read.text)):
-        if number % _EVERY == 0 and not into.has_time():
+    for reference in css.references(read.text):
+        if into.unread:
             break
         into.add(reference.raw, reference.role, LinkKind.REQUISITE, reference.source)
     return into.found(read.charset, read.source.value, "")
