@@ -8,19 +8,19 @@ could understand differently. Nothing here re-serialises what is verified: verif
 import base64
 import binascii
 import json
-import re
 from enum import StrEnum
 from typing import Any, Final, NoReturn, TypeVar
 
 from muniment.digest import Digest
 from muniment.errors import FormatError
 
-__all__ = ["Fields", "decode", "decode_base64", "encode", "encode_base64"]
+__all__ = ["LARGEST", "Fields", "decode", "decode_base64", "encode", "encode_base64", "salt"]
 
-_LARGEST: Final = 2**53 - 1
+LARGEST: Final = 2**53 - 1
+"""The greatest integer that every reader of JSON holds exactly (RFC 8785 3.2.2.3, RFC 7493 2.2)."""
 _DEPTH: Final = 32
+_SALT: Final = 16
 _VERSION: Final = 1
-_ID: Final = re.compile(r"urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -76,6 +76,17 @@ def decode_base64(text: str, where: object) -> bytes:
     return content
 
 
+def salt(text: str, where: object) -> bytes:
+    """Return the 16 octets that *text* writes in lowercase hex."""
+    try:
+        octets = bytes.fromhex(text)
+    except ValueError:
+        octets = b""
+    if len(octets) != _SALT or octets.hex() != text:
+        raise FormatError(where, expected="a salt of 32 lowercase hex digits", found=repr(text)[:60])
+    return octets
+
+
 def _once(pairs: list[tuple[str, Any]], where: object) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -114,7 +125,7 @@ def _allow_scalar(value: object, where: object) -> None:
             if not value.isascii() and any(0xD800 <= ord(letter) <= 0xDFFF for letter in value):
                 _refuse(where, "Unicode text", "a lone surrogate")
         case int():
-            if abs(value) > _LARGEST:
+            if abs(value) > LARGEST:
                 _refuse(where, "integers below 2^53", str(value)[:60])
         case _:
             _refuse(where, "null, true, false, an integer, text, an array or an object", type(value).__name__)
@@ -165,23 +176,9 @@ class Fields:
         """Take *name*, a labelled digest."""
         return Digest.parse(self.take(name, str), self.where)
 
-    def optional_digest(self, name: str) -> Digest | None:
-        """Take *name*, a labelled digest, where there is one."""
-        return self.digest(name) if name in self.rest else None
-
     def salt(self) -> bytes:
         """Take ``salt``: 16 octets as lowercase hex."""
-        text = self.take("salt", str)
-        if not re.fullmatch(r"[0-9a-f]{32}", text):
-            raise FormatError(self.where, expected="a salt of 32 lowercase hex digits", found=repr(text)[:60])
-        return bytes.fromhex(text)
-
-    def record_id(self, name: str) -> str:
-        """Take *name*, a record's ``urn:uuid:`` identifier."""
-        text: str = self.take(name, str)
-        if not _ID.fullmatch(text):
-            raise FormatError(self.where, expected=f"{name} as urn:uuid:…", found=repr(text)[:60])
-        return text
+        return salt(self.take("salt", str), self.where)
 
     def nested(self, name: str, *, version: bool = False) -> "Fields":
         """Take *name*, an object of its own; with *version* it must carry ``v``."""
