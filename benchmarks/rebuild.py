@@ -162,7 +162,7 @@ def parts(root: Path, total: int) -> None:
             with timed(found["claims"]):
                 read = claims.read(root, place.leaf.id, place)
             with timed(found["facts"]):
-                said = facts.gather(root, read.capture, read.records)
+                said = facts.gather(root, read.capture, read.records, facts.of_rows(read.records, rows.failures(read)))
             with timed(found["rows"]):
                 derived = rows.rows(read, said)
             with timed(found["entering"]):

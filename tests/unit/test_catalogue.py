@@ -11,6 +11,7 @@ import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -33,14 +34,15 @@ from captures import (
     truncated,
 )
 from conftest import SampleCapture
-from muniment import catalogue, layout
+from muniment import catalogue, layout, verify
 from muniment.capture import commit
 from muniment.catalogue import claims, facts, rows
 from muniment.digest import Digest
 from muniment.errors import DigestMismatch, FormatError, IntegrityError, JobError, NotInLog, StoreError
 from muniment.index import reading, writing
 from muniment.index.schema import TABLES
-from muniment.model import Kind, Reason, Role, State
+from muniment.model import Check, Exchange, Kind, Reason, Role, State, Verdict
+from muniment.verify import trust
 
 LONG = b"The same words again and again. " * 3000
 
@@ -271,7 +273,9 @@ def test_a_rebuild_reads_no_payload(told: tuple[Path, str]) -> None:
 
 def test_damaged_facts_are_named_with_file_offset_and_url_and_the_rest_is_entered(told: tuple[Path, str]) -> None:
     root, capture = told
-    line = line_of(root, capture, Kind.METADATA, Role.DERIVED, Role.ARTICLE)
+    line = next(
+        each for each in claims.read(root, capture).records if each.role is Role.DERIVED and not each.connection
+    )
     flip(root / layout.evidence(capture) / line.position.file, line.position.offset + 60)
     done = rebuilt(root)
     assert len(done.problems) == 1
@@ -279,6 +283,74 @@ def test_damaged_facts_are_named_with_file_offset_and_url_and_the_rest_is_entere
     assert done.counts["captures"] == 1
     with reading(root / layout.INDEX) as index:
         assert len(index.resources(capture)) == 6
+
+
+def test_damage_to_what_is_said_of_a_failure_is_named(told: tuple[Path, str]) -> None:
+    root, capture = told
+    found = claims.read(root, capture)
+    (cut,) = [each for each in rows.failures(found) if each.url.endswith("/c.jpg")]
+    (line,) = [each for each in found.records if each.parent == cut.record_id and each.kind is Kind.METADATA]
+    flip(root / layout.evidence(capture) / line.position.file, line.position.offset + 60)
+    (problem,) = rebuilt(root).problems
+    assert f"{line.position.file} at {line.position.offset}" in problem
+
+
+def test_damage_to_what_gives_no_row_is_found_by_verification_and_changes_no_row(told: tuple[Path, str]) -> None:
+    root, capture = told
+    rebuilt(root)
+    before = tables(root / layout.INDEX)
+    line = line_of(root, capture, Kind.METADATA, Role.DERIVED, Role.ARTICLE)
+    flip(root / layout.evidence(capture) / line.position.file, line.position.offset + 60)
+    assert rebuilt(root).problems == ()
+    assert tables(root / layout.INDEX) == before
+    found = verify.verify(root, trust.Trust.nobody()).findings
+    failed = [each.subject for each in found if each.check is Check.WARC_STRUCTURE and each.verdict is Verdict.FAIL]
+    assert any(line.record_id in each for each in failed), failed
+
+
+def everything(root: Path, capture: str) -> tuple[Any, Any, int]:
+    """Return the rows of *capture* by the facts that are wanted and by all facts, and how many facts are left out."""
+    found = claims.read(root, capture)
+    wanted = facts.of_rows(found.records, rows.failures(found))
+    some = rows.rows(found, facts.gather(root, capture, found.records, wanted))
+    return (
+        some,
+        rows.rows(found, facts.gather(root, capture, found.records)),
+        sum(not wanted(each) for each in found.records),
+    )
+
+
+def odd() -> list[list[Step]]:
+    """Return captures in which answers, facts and failures stand otherwise than in a good one."""
+    links = [link("https://news.example/a.jpg")]
+    page_of = partial(Step, role=Role.ARTICLE, title="T", links=links)
+    unconnected = replace(answer(SEED, page()), connection=None)
+
+    def late() -> Exchange:
+        return answer(SEED, response(b"", status="503 Late"), reason=Reason.HTTP_5XX)
+
+    return [
+        [],
+        [page_of(unconnected)],
+        [page_of(truncated(answer(SEED, page())))],
+        [Step(late(), Role.ARTICLE), page_of(answer(SEED, page()))],
+        [page_of(answer(SEED, page())), Step(late(), Role.ARTICLE), page_of(failure(SEED, Reason.TIMEOUT, "max-time"))],
+        [page_of(answer(SEED, page(b"a"))), page_of(answer(SEED, page(b"b")), parent=0)],
+        [page_of(replace(answer(SEED, page()), request=b"")), Step(failure(SEED, Reason.DNS), Role.CITED)],
+    ]
+
+
+def test_what_is_not_read_gives_no_row(where: commit.Desk, sample_capture: SampleCapture) -> None:
+    root = where.archive.root
+    made = [(root, captured(where, steps)) for steps in (eventful(), *odd())]
+    left = []
+    for each in (*made, (sample_capture.archive.root, sample_capture.id)):
+        some, every, left_out = everything(*each)
+        assert some == every
+        left.append(left_out)
+    assert left[0] == 6  # of seven answers one is a failure
+    assert left[2] == 0  # without a connection nothing tells them from the facts of a page
+    assert left[-1] > 20
 
 
 def test_a_missing_warc_file_is_named_and_the_capture_stays_listed(told: tuple[Path, str]) -> None:
@@ -405,7 +477,7 @@ def test_a_rebuild_that_fails_leaves_the_old_index_answering(
 KILLED = """
 import os, pkgutil, signal, sys
 from pathlib import Path
-from muniment import catalogue, layout
+from muniment import catalogue, layout, verify
 place, _, name = sys.argv[2].rpartition(".")
 setattr(pkgutil.resolve_name(place), name, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
 catalogue.rebuild(Path(sys.argv[1]), Path(sys.argv[1]) / layout.INDEX, lambda _: None)

@@ -4,8 +4,9 @@ A rebuild reads these and never extracts again: the same records give the same r
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -25,6 +26,7 @@ __all__ = [
     "damaged",
     "gather",
     "of_failures_and_article",
+    "of_rows",
     "plain_name",
     "where",
 ]
@@ -118,6 +120,31 @@ def of_failures_and_article(records: Iterable[Record], failures: Iterable[Record
     wanted = {line.record_id for line in failures}
     wanted |= {line.record_id for line in records if line.role is Role.ARTICLE}
     return lambda line: line.record_id in wanted or line.parent in wanted
+
+
+def of_rows(records: Sequence[Record], failures: Iterable[Record]) -> Callable[[Record], bool]:
+    """Return which facts give rows to the index: all but what is said of each exchange that is among no *failures*.
+
+    The recorder writes an answer, its request and what it says of their exchange at once, all three with the URL, the
+    date and the connection of the exchange (docs/formats.md, "Metadata records"); the facts of a page have no
+    connection. What is not wanted is not read, so damage to it is found by ``muniment verify`` alone.
+    """
+    failed = {line.record_id for line in failures}
+    passed = {
+        said.n
+        for answer, request, said in zip(records, records[1:], records[2:], strict=False)
+        if said.kind is Kind.METADATA
+        and (answer.kind, request.kind) == (Kind.RESPONSE, Kind.REQUEST)
+        and said.parent == answer.record_id
+        and said.parent not in failed
+        and _exchange(said) == _exchange(request) == _exchange(answer)
+        and said.connection
+    }
+    return lambda line: line.n not in passed
+
+
+def _exchange(line: Record) -> tuple[str, datetime, str]:
+    return line.url, line.date, line.connection
 
 
 def gather(

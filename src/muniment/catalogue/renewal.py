@@ -12,8 +12,8 @@ from typing import Final
 
 from muniment import durable, layout
 from muniment.catalogue.claims import Claims, Place, committed, newest, origins, read
-from muniment.catalogue.facts import gather
-from muniment.catalogue.rows import rows
+from muniment.catalogue.facts import gather, of_rows
+from muniment.catalogue.rows import failures, rows
 from muniment.errors import FormatError, IntegrityError, StoreError
 from muniment.index import Comparison, Index, Rows, created, older, reading, supplant, writing
 
@@ -52,7 +52,7 @@ def catalogue(root: Path, capture: str, index: Index, claims: Claims | None = No
 
 
 def _rows(root: Path, claims: Claims) -> tuple[Rows, tuple[str, ...]]:
-    facts = gather(root, claims.capture, claims.records)
+    facts = gather(root, claims.capture, claims.records, of_rows(claims.records, failures(claims)))
     return rows(claims, facts), facts.problems
 
 
