@@ -108,13 +108,14 @@ def _allow(value: object, where: object, depth: int) -> None:
             if not isinstance(key, str) or not key.isascii():
                 _refuse(where, "ASCII keys", repr(key)[:60])
         value = list(value.values())
-    if isinstance(value, list | tuple):
-        if depth >= _DEPTH:
-            _refuse(where, f"nesting of at most {_DEPTH}", "deeper nesting")
-        for each in value:
-            _allow(each, where, depth + 1)
-    else:
+    if not isinstance(value, list | tuple):
         _allow_scalar(value, where)
+        return
+    if depth == _DEPTH:
+        _refuse(where, f"nesting of at most {_DEPTH}", "deeper nesting")
+    for each in value:
+        if type(each) is not str or not each.isascii():  # most of what is read is such text, which is always allowed
+            _allow(each, where, depth + 1)
 
 
 def _allow_scalar(value: object, where: object) -> None:

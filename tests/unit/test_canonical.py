@@ -114,6 +114,7 @@ MALFORMED = {
     "double colon": b'{"a"::1}',
     "33 brackets": b"[" * 33 + b"]" * 33,
     "33 objects": b'{"a":' * 32 + b"{}" + b"}" * 32,
+    "33 brackets around a word": b"[" * 33 + b'"a"' + b"]" * 33,
     "100,000 brackets": b"[" * 100_000,
     "100,000 closed brackets": b"[" * 100_000 + b"]" * 100_000,
     "100,000 objects": b'{"a":' * 100_000,

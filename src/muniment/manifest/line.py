@@ -178,6 +178,7 @@ def decode_record(line: bytes, where: object) -> Record:
     if written != line:
         raise _explained(line, where, "canonical JSON", "another spelling of the same value")
     _check_fields(said, where)
+    payload = _digest(said.payload, where)
     return Record(
         n=said.n,
         kind=said.kind,
@@ -192,12 +193,12 @@ def decode_record(line: bytes, where: object) -> Record:
         status=said.status,
         media_type=said.media_type or "",
         parent=_id("parent", said.parent, where) if said.parent else "",
-        payload=Digest.parse(said.payload, where) if said.payload else None,
-        content=Digest.parse(said.content, where) if said.content else None,
+        payload=payload,
+        content=payload if said.content == said.payload else _digest(said.content, where),
         address=said.address or "",
         connection=said.connection or "",
         tls=said.tls or "",
-        chain=Digest.parse(said.chain, where) if said.chain else None,
+        chain=_digest(said.chain, where),
         truncated=said.truncated,
         outcome=said.outcome,
     )
@@ -226,6 +227,10 @@ def _id(name: str, text: str, where: object) -> str:
     if not _ID.fullmatch(text):
         raise FormatError(where, expected=f"{name} as urn:uuid:…", found=repr(text)[:60])
     return text
+
+
+def _digest(text: str | None, where: object) -> Digest | None:
+    return None if text is None else Digest.parse(text, where)
 
 
 def _spelt(digest: Digest | None) -> str | None:
