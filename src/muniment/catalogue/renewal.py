@@ -12,10 +12,9 @@ from typing import Final
 
 from muniment import durable, layout
 from muniment.catalogue.claims import Claims, Place, committed, newest, origins, read
-from muniment.catalogue.facts import gather, of_rows
-from muniment.catalogue.rows import failures, rows
-from muniment.errors import FormatError, IntegrityError, StoreError
-from muniment.index import Comparison, Index, Rows, created, older, reading, supplant, writing
+from muniment.catalogue.derivation import derived, of_claims
+from muniment.errors import FormatError, StoreError
+from muniment.index import Comparison, Index, created, older, reading, supplant, writing
 
 __all__ = ["Checked", "Rebuilt", "add", "catalogue", "check", "consulted", "rebuild", "unlisted"]
 
@@ -46,14 +45,9 @@ def catalogue(root: Path, capture: str, index: Index, claims: Claims | None = No
     Only metadata records are read from the WARC files. Raises FormatError, IntegrityError or StoreError when the
     statement or the manifest cannot be read: then nothing is entered.
     """
-    found, problems = _rows(root, claims or read(root, capture))
+    found, problems = of_claims(root, claims or read(root, capture))
     index.replace(found)
     return problems
-
-
-def _rows(root: Path, claims: Claims) -> tuple[Rows, tuple[str, ...]]:
-    facts = gather(root, claims.capture, claims.records, of_rows(claims.records, failures(claims)))
-    return rows(claims, facts), facts.problems
 
 
 def add(root: Path, capture: str, claims: Claims | None = None) -> tuple[str, ...]:
@@ -73,8 +67,9 @@ def add(root: Path, capture: str, claims: Claims | None = None) -> tuple[str, ..
 def rebuild(root: Path, path: Path, progress: Callable[[str], None]) -> Rebuilt:
     """Make the index *path* anew from archive/ and manifests/ alone, under the archive's lock.
 
-    Captures are entered in the order of the logs; *progress* is told the id of each. A capture whose statement or
-    manifest is damaged is named and left out, one whose metadata records are damaged is entered without these.
+    Captures are entered in the order of the logs; *progress* is told the id of each, and a sentence where a process
+    that read them was lost. A capture whose statement or manifest is damaged is named and left out, one whose metadata
+    records are damaged is entered without these.
     """
     with durable.locked(root / layout.archive_lock()):
         return _rebuild(root, path, progress)
@@ -105,15 +100,12 @@ def _rebuild(root: Path, path: Path, progress: Callable[[str], None]) -> Rebuilt
 def _derived(root: Path, index: Index, progress: Callable[[str], None]) -> list[str]:
     """Enter all captures into *index*, in the order of the logs, and return what could not be read."""
     problems: list[str] = []
-    for place in _places(root, problems):
-        progress(place.leaf.id)
-        try:
-            found, unread = _rows(root, read(root, place.leaf.id, place))
-        except (FormatError, IntegrityError, StoreError) as damage:
-            problems.append(str(damage))
-            continue
-        index.replace(found)  # a failure here is the disk's, and ends the rebuild
-        problems += unread
+    with contextlib.closing(derived(root, _places(root, problems), progress)) as found:
+        for each in found:
+            progress(each.capture)
+            if each.rows is not None:
+                index.replace(each.rows)  # a failure here is the disk's, and ends the rebuild
+            problems += each.problems
     return problems
 
 
