@@ -28,7 +28,6 @@ from muniment.index import (
     AssertionRow,
     CaptureRow,
     ConnectionRow,
-    HostRow,
     LinkRow,
     Query,
     RecordRow,
@@ -64,7 +63,6 @@ def made(number: int, chance: random.Random, words: list[str]) -> Rows:
             0, 10**7, 10**7,
         ),
         warcs=[WarcRow(capture, 0, f"{layout.evidence(capture)}/{capture}-00000.warc.gz", None, 10**7, len(records))],
-        hosts=[HostRow(each, ".".join(reversed(each.split(".")))) for each in hosts],
         connections=[
             ConnectionRow(
                 capture, f"c{n}", each, "192.0.2.7", 443, "ok", "tls/1.3", "TLS_AES_128_GCM_SHA256", "http/1.1",
@@ -82,7 +80,7 @@ def made(number: int, chance: random.Random, words: list[str]) -> Rows:
             AssertionRow(capture, 1, n, name, title[:40], title[:40], f"meta:{name}")
             for n, name in enumerate(("headline", "byline", "published", "publisher", "language"))
         ],
-        texts=[TextRow(each.n, text if each.n == 1 else None) for each in records if each.outcome],
+        texts=[TextRow(1, text)],
     )  # fmt: skip
 
 
@@ -102,9 +100,8 @@ def _records(capture: str, url: str, hosts: list[str], opened: datetime, chance:
                 record_id=f"urn:uuid:{uuid[:8]}-{uuid[8:12]}-{uuid[12:16]}-{uuid[16:20]}-{uuid[20:]}",
                 exchange=None if whole else 3 * each + 1,
                 url=target if whole else None,
-                host=host if whole else None,
                 date=opened if whole else None,
-                role=Role.DERIVED if kind is Kind.METADATA else Role.IMAGE if each else Role.ARTICLE,
+                role=(Role.IMAGE if each else Role.ARTICLE) if whole else None,
                 status=200 if whole else None,
                 media_type="image/jpeg" if whole else None,
                 parent=1 if each else None,

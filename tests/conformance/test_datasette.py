@@ -39,15 +39,18 @@ def test_every_table_and_view_opens_and_the_words_are_hidden(index: Path) -> Non
     held = got(index, "/index.json")
     shown = {each["name"] for each in held["tables"] if not each["hidden"]}
     assert shown == {
-        "articles", "assertions", "captures", "connections", "failures", "hosts", "links", "records", "warcs",
+        "articles", "assertions", "captures", "connections", "failures", "hosts", "links", "media_types", "records",
+        "urls", "warcs",
     }  # fmt: skip
     assert {each["name"] for each in held["views"]} == {
         "broken_links", "failures_by_reason", "resources", "same_payload",
     }  # fmt: skip
-    assert len(held["queries"]) == 8
+    assert len(held["queries"]) == 9
 
 
-@pytest.mark.parametrize("name", ["captures", "records", "resources", "failures", "links", "connections", "warcs"])
+@pytest.mark.parametrize(
+    "name", ["captures", "records", "resources", "failures", "links", "urls", "connections", "warcs"]
+)
 def test_rows_come_with_facets(index: Path, name: str) -> None:
     found = got(index, f"/index/{name}.json?_shape=objects")
     assert found["rows"]
@@ -56,8 +59,33 @@ def test_rows_come_with_facets(index: Path, name: str) -> None:
 
 
 def test_a_reference_is_shown_by_the_label_of_what_it_refers_to(index: Path) -> None:
-    found = got(index, "/index/failures.json?_labels=on&_shape=objects")
-    assert {each["capture"]["label"] for each in found["rows"]} == {"https://news.example/article"}
+    (capture, *_) = got(index, "/index/captures.json?_shape=objects")["rows"]
+    found = got(index, f"/index/failures.json?_labels=on&_shape=objects&capture={capture['number']}")["rows"]
+    assert {each["capture"]["label"] for each in found} == {capture["id"]}
+    assert "https://gone.example/" in {each["url"]["label"] for each in found}
+    found = got(index, "/index/records.json?_labels=on&_shape=objects&kind=response")["rows"]
+    assert {"text/html", "image/jpeg"} <= {each["media_type"]["label"] for each in found if each["media_type"]}
+    found = got(index, "/index/urls.json?_labels=on&_shape=objects")["rows"]
+    assert {"news.example"} <= {each["host"]["label"] for each in found if each["host"]}
+
+
+def test_facets_count_by_what_people_read(index: Path) -> None:
+    facets = got(index, "/index/records.json")["facet_results"]
+    assert {"text/html", "image/jpeg"} <= {each["label"] for each in facets["media_type"]["results"]}
+    facets = got(index, "/index/urls.json")["facet_results"]
+    assert "news.example" in {each["label"] for each in facets["host"]["results"]}
+    facets = got(index, "/index/captures.json?_facet=statement")["facet_results"]
+    assert all(each["value"].startswith("sha256:") for each in facets["statement"]["results"])
+
+
+def test_digests_and_ids_are_read_and_asked_for_as_reports_print_them(index: Path) -> None:
+    (image, *_) = got(index, "/index/resources.json?_shape=objects&media_type=image/jpeg")["rows"]
+    found = got(index, f"/index/of_digest.json?digest={image['payload']}&_shape=objects")["rows"]
+    assert image["url"] in {each["url"] for each in found}
+    (found,) = got(index, f"/index/of_record_id.json?record_id={image['record_id']}&_shape=objects")["rows"]
+    assert (found["payload"], found["url"]) == (image["payload"], image["url"])
+    (found,) = got(index, f"/index/records.json?record_id={image['record_id']}&_shape=objects")["rows"]
+    assert (found["payload"], found["content"]) == (image["payload"], image["content"])
 
 
 def test_the_views_answer(index: Path) -> None:
@@ -82,7 +110,10 @@ def test_each_ready_question_has_an_answer(index: Path, query: str, parameters: 
     assert got(index, f"/index/{query}.json?{parameters}&_shape=objects")["rows"]
 
 
-@pytest.mark.parametrize("query", ["of_digest", "claims_that_differ", "full_text"])
+@pytest.mark.parametrize("query", ["of_digest", "of_record_id", "claims_that_differ", "full_text"])
 def test_a_question_about_nothing_is_answered_with_nothing(index: Path, query: str) -> None:
     hostile = "%22%29+OR+NEAR%28%2A"
-    assert got(index, f"/index/{query}.json?digest={hostile}&words={hostile}&_shape=objects")["rows"] == []
+    assert (
+        got(index, f"/index/{query}.json?digest={hostile}&record_id={hostile}&words={hostile}&_shape=objects")["rows"]
+        == []
+    )

@@ -40,7 +40,7 @@ from muniment.catalogue import claims, facts, rows
 from muniment.digest import Digest
 from muniment.errors import DigestMismatch, FormatError, IntegrityError, JobError, NotInLog, StoreError
 from muniment.index import reading, writing
-from muniment.index.schema import TABLES
+from muniment.index.readable import TABLES
 from muniment.model import Check, Exchange, Kind, Reason, Role, State, Verdict
 from muniment.verify import trust
 
@@ -48,9 +48,9 @@ LONG = b"The same words again and again. " * 3000
 
 
 def tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Return everything in the tables of the index, in the order in which SQLite gives it, by plain sqlite3.
+    """Return everything in the tables of the index, by plain sqlite3, with words in place of numbers.
 
-    Of the index of the words: each token with its page, column and place; how FTS5 packs them is its own affair.
+    Of the index of the words: each token with its record, column and place; how FTS5 packs them is its own affair.
     """
     with contextlib.closing(sqlite3.connect(path)) as plain:
         assert plain.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -58,13 +58,13 @@ def tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
         names = [str(name) for (name,) in plain.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         assert {name for name in names if not name.startswith("words")} == set(TABLES)
         plain.execute("CREATE VIRTUAL TABLE temp.places USING fts5vocab(main, words, instance)")
-        found = {name: plain.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES}  # noqa: S608
-        found["texts"] = plain.execute("SELECT capture, n, text FROM texts").fetchall()
+        found = {name: plain.execute(readable.ordered()).fetchall() for name, readable in TABLES.items()}
         found["words"] = plain.execute(
-            "SELECT capture, n, term, col, offset FROM texts LEFT JOIN temp.places ON doc = id ORDER BY 1, 2, 3, 4, 5"
+            "SELECT i.id, doc & 16777215, term, col, offset "
+            "FROM temp.places LEFT JOIN captures i ON i.number = doc >> 24 ORDER BY 1, 2, 3, 4, 5"
         ).fetchall()
         (unknown,) = plain.execute(
-            "SELECT count(*) FROM temp.places WHERE doc NOT IN (SELECT id FROM texts)"
+            "SELECT count(*) FROM temp.places WHERE doc NOT IN (SELECT capture << 24 | n FROM records)"
         ).fetchone()
         assert unknown == 0
         return found
@@ -105,7 +105,7 @@ def test_a_rebuilt_index_equals_one_that_grew(where: commit.Desk) -> None:
         assert catalogue.add(root, captured(where, steps)) == ()
     grown = tables(root / layout.INDEX)
     assert [len(grown[name]) for name in ("captures", "failures", "links")] == [4, 7, 6]
-    assert sum(1 for row in grown["records"] if row[-2]) == 12  # the last answers of their URLs
+    assert sum(1 for row in grown["records"] if row[-3]) == 12  # the last answers of their URLs
     (root / layout.INDEX).unlink()
     done = rebuilt(root)
     assert done.problems == ()

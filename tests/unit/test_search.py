@@ -220,20 +220,26 @@ def test_facts_of_articles_become_rows_with_their_sources(library: Any) -> None:
     with contextlib.closing(sqlite3.connect(root / layout.INDEX)) as plain:
         url = "https://lemonde.example/3"
         (number, text_source, characters) = plain.execute(
-            "SELECT n, text_source, characters FROM articles WHERE url = ?", (url,)
+            "SELECT a.n, a.text_source, a.characters FROM articles a JOIN urls u ON u.number = a.url WHERE u.url = ?",
+            (url,),
         ).fetchone()
         assert (text_source, characters) == ("trafilatura/2.0", len(TEXTS[url][1]))
         claims = plain.execute(
-            "SELECT field, value, raw, source FROM assertions WHERE capture = ? AND page = ? ORDER BY place",
+            "SELECT s.field, s.value, s.raw, s.source FROM assertions s JOIN captures c ON c.number = s.capture "
+            "WHERE c.id = ? AND s.page = ? ORDER BY s.place",
             (ids[url], number),
         ).fetchall()
         assert claims[0] == ("headline", "Le préfet", " Le préfet ", "meta:headline")
         connections = plain.execute(
-            "SELECT id, host, address, port, tls FROM connections WHERE capture = ? ORDER BY id", (ids["eventful"],)
+            "SELECT s.id, s.host, s.address, s.port, s.tls FROM connections s JOIN captures c ON c.number = s.capture "
+            "WHERE c.id = ? ORDER BY s.id",
+            (ids["eventful"],),
         ).fetchall()
         assert ("c-expired", "news.example", "192.0.2.7", 443, "expired") in connections
         assert plain.execute("SELECT url, reason FROM broken_links").fetchall() == []
-        (warc,) = plain.execute("SELECT file FROM warcs WHERE capture = ?", (ids["eventful"],)).fetchone()
+        (warc,) = plain.execute(
+            "SELECT w.file FROM warcs w JOIN captures c ON c.number = w.capture WHERE c.id = ?", (ids["eventful"],)
+        ).fetchone()
         assert (root / warc).is_file()
 
 

@@ -7,21 +7,18 @@ from typing import Final
 from muniment import layout
 from muniment.catalogue.claims import Claims, last_words
 from muniment.catalogue.facts import Article, Facts, Peer
-from muniment.errors import FormatError
 from muniment.index import (
     ArticleRow,
     AssertionRow,
     CaptureRow,
     ConnectionRow,
     FailureRow,
-    HostRow,
     LinkRow,
     RecordRow,
     Rows,
     TextRow,
     WarcRow,
 )
-from muniment.message.url import Url
 from muniment.model import Kind, Reason, Record, Role
 
 __all__ = ["article", "failures", "final", "resources", "rows", "unverified"]
@@ -80,18 +77,16 @@ def rows(claims: Claims, facts: Facts) -> Rows:
         warcs=warcs,
         numbers={line.record_id: line.n for line in claims.records},
         exchanges=_exchanges(claims.records),
-        hosts={line.n: host for line in claims.records if line.kind in _ANSWERS and (host := _host(line.url))},
         answers=frozenset(line.n for line in answered),
         final=final(claims),
     )
     pages = {each.record_id: each.title for each in reversed(facts.pages)}
     articles = {each.record_id: each for each in facts.articles}
     of_pages = [line for line in claims.answers() if line.record_id in pages or line.record_id in articles]
-    last = sorted({line.n: line for line in (*answered, *missing)}.items())
+    found = {line.n for line in (*answered, *missing)}
     return Rows(
         capture=_capture(claims, facts, answered, missing),
         warcs=tuple(_warc(claims, str(folder / name), name, n) for name, n in warcs.items()),
-        hosts=tuple(HostRow(each, _backwards(each)) for each in sorted(set(places.hosts.values()))),
         connections=tuple(_connections(claims, facts)),
         records=tuple(_record(claims.capture, line, places) for line in claims.records),
         links=tuple(_links(claims.capture, facts, places.numbers)),
@@ -101,18 +96,21 @@ def rows(claims: Claims, facts: Facts) -> Rows:
             for line in of_pages
         ),
         assertions=tuple(_assertions(claims.capture, of_pages, articles)),
-        texts=tuple(TextRow(n, _text(articles.get(line.record_id))) for n, line in last),
+        texts=tuple(
+            TextRow(line.n, said.text)
+            for line in of_pages
+            if line.n in found and (said := articles.get(line.record_id)) and said.text
+        ),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Where things stand in a capture: files and records by name, hosts and exchanges by line."""
+    """Where things stand in a capture: files and records by name, exchanges by line."""
 
     warcs: Mapping[str, int]
     numbers: Mapping[str, int]
     exchanges: Mapping[int, int]
-    hosts: Mapping[int, str]
     answers: frozenset[int]
     final: Mapping[str, str]
 
@@ -129,17 +127,6 @@ def _exchanges(records: Sequence[Record]) -> dict[int, int]:
     return found
 
 
-def _host(url: str) -> str:
-    try:
-        return Url.parse(url).host
-    except FormatError:
-        return ""  # a URL that could not even be asked for has none
-
-
-def _backwards(host: str) -> str:
-    return host if ":" in host else ".".join(reversed(host.split(".")))
-
-
 def _record(capture: str, line: Record, places: _Places) -> RecordRow:
     exchange = places.exchanges.get(line.n)
     # Digests and sizes of what muniment wrote about an exchange are nobody's question.
@@ -152,9 +139,8 @@ def _record(capture: str, line: Record, places: _Places) -> RecordRow:
         record_id=line.record_id,
         exchange=exchange,
         url=None if exchange else line.url or None,
-        host=places.hosts.get(line.n),
         date=None if exchange else line.date,
-        role=line.role,
+        role=None if exchange else line.role,
         status=line.status,
         media_type=(line.media_type or None) if asked else None,
         parent=places.numbers.get(line.parent),
@@ -217,10 +203,6 @@ def _assertions(capture: str, pages: Iterable[Record], articles: Mapping[str, Ar
         said = articles.get(line.record_id)
         for place, each in enumerate(said.assertions if said else ()):
             yield AssertionRow(capture, line.n, place, each.field, each.value, each.raw, each.source)
-
-
-def _text(said: Article | None) -> str | None:
-    return said.text if said and said.text else None
 
 
 def title(claims: Claims, facts: Facts) -> str:

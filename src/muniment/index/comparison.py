@@ -5,16 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from muniment.index.schema import TABLES
+from muniment.index.readable import TABLES
 
 __all__ = ["Comparison", "Difference", "compared"]
 
 _LONGEST: Final = 120
-# Rows of texts are numbered as captures came in, which is no difference; how many tokens were indexed of each is one.
-_TEXTS: Final = (
-    "SELECT t.capture, t.n, t.text, d.sz AS words FROM texts t LEFT JOIN words_docsize d ON d.id = t.id "
-    "ORDER BY t.capture, t.n"
-)
 _WORDS: Final = "SELECT term, doc, cnt FROM temp.vocabulary ORDER BY term"
 
 _Key = tuple[Any, ...]
@@ -59,20 +54,16 @@ class _Differing:
 def compared(found: sqlite3.Connection, wanted: sqlite3.Connection, most: int) -> Comparison:
     """Return how *found* differs from *wanted*; of all differences the first *most* are named, all are counted.
 
-    The index of the words is held against the other by each token's number of pages and places, and by the number of
-    tokens of each page; where in a page a token stands is not compared.
+    Rows are compared by what they say, not by how the index numbers captures, URLs and media types. The index of the
+    words is held against the other by each token's number of records and places, and by the number of tokens of each
+    record (``words`` of ``records``); where in a page a token stands is not compared.
     """
     differing = _Differing(most)
-    for table, key in TABLES.items():
-        _merge(differing, table, _rows(found, table, key), _rows(wanted, table, key))
+    for table, readable in TABLES.items():
+        one, other = (_keyed(each, readable.ordered(), readable.key) for each in (found, wanted))
+        _merge(differing, table, one, other)
     _merge(differing, "words", _vocabulary(found), _vocabulary(wanted))
     return Comparison(tuple(differing.named), differing.counts)
-
-
-def _rows(connection: sqlite3.Connection, table: str, key: Sequence[str]) -> _Rows:
-    # Table and columns are names of the schema, never of a user.
-    asked = _TEXTS if table == "texts" else " ".join(("SELECT * FROM", table, "ORDER BY", ", ".join(key)))
-    return _keyed(connection, asked, key)
 
 
 def _vocabulary(connection: sqlite3.Connection) -> _Rows:

@@ -2,26 +2,14 @@
 
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from muniment.errors import FormatError
+from muniment.index import cells, numbers
 from muniment.index.folding import folded
-from muniment.index.rows import (
-    ArticleRow,
-    AssertionRow,
-    CaptureRow,
-    ConnectionRow,
-    FailureRow,
-    HostRow,
-    LinkRow,
-    RecordRow,
-    Rows,
-    TextRow,
-    WarcRow,
-    cells,
-)
+from muniment.index.rows import Rows
 
 __all__ = ["Worded", "enter", "leave", "unpacked", "worded"]
 
@@ -35,48 +23,29 @@ _DELETE: Final = (
     "DELETE FROM records WHERE capture = ?",
     "DELETE FROM connections WHERE capture = ?",
     "DELETE FROM warcs WHERE capture = ?",
-    "DELETE FROM captures WHERE id = ?",
+    "DELETE FROM captures WHERE number = ?",
 )
-
-
-def _insertion(table: str, shape: type) -> str:
-    # Both are ours: a name of this module and the number of a row's fields.
-    return " ".join(("INSERT INTO", table, "VALUES (", ",".join("?" * len(fields(shape))), ")"))
-
-
-_INSERT: Final[Mapping[str, str]] = {
-    name: _insertion(name, shape)
-    for name, shape in (
-        ("warcs", WarcRow),
-        ("connections", ConnectionRow),
-        ("records", RecordRow),
-        ("links", LinkRow),
-        ("failures", FailureRow),
-        ("articles", ArticleRow),
-        ("assertions", AssertionRow),
-    )
-}
-_INSERT_CAPTURE: Final = _insertion("captures", CaptureRow)
-_INSERT_HOST: Final = _insertion("hosts", HostRow).replace("INSERT", "INSERT OR IGNORE", 1)
-_INSERT_TEXT: Final = "INSERT INTO texts (id, capture, n, text) VALUES (?,?,?,?)"
+_INSERT_TEXT: Final = "INSERT INTO texts (capture, n, text) VALUES (?,?,?)"
 _INSERT_WORDS: Final = "INSERT INTO words (rowid, title, byline, text, url) VALUES (?,?,?,?,?)"
 # FTS5 4.3: an index without content forgets a row when it is told exactly what it took in.
 _DELETE_WORDS: Final = "INSERT INTO words (words, rowid, title, byline, text, url) VALUES ('delete',?,?,?,?,?)"
-_WORDED: Final = """SELECT t.id, t.text, coalesce(r.url, ''), coalesce(a.title, ''),
+# The last exchange of each URL is found by its words.
+_FOUND: Final = """SELECT n FROM records WHERE capture = ?1 AND answer = 1
+UNION SELECT n FROM failures WHERE capture = ?1 ORDER BY n"""
+_WORDED: Final = """SELECT t.text, coalesce(u.url, ''), coalesce(a.title, ''),
   (SELECT group_concat(value, char(10)) FROM (SELECT value FROM assertions s
-    WHERE s.capture = t.capture AND s.page = t.n AND s.field = 'headline' ORDER BY s.place)),
+    WHERE s.capture = r.capture AND s.page = r.n AND s.field = 'headline' ORDER BY s.place)),
   (SELECT group_concat(value, char(10)) FROM (SELECT value FROM assertions s
-    WHERE s.capture = t.capture AND s.page = t.n AND s.field IN ('byline', 'publisher') ORDER BY s.place))
-FROM texts t JOIN records r ON r.capture = t.capture AND r.n = t.n
-LEFT JOIN articles a ON a.capture = t.capture AND a.n = t.n
-WHERE t.id BETWEEN ? AND ?"""
+    WHERE s.capture = r.capture AND s.page = r.n AND s.field IN ('byline', 'publisher') ORDER BY s.place))
+FROM records r LEFT JOIN urls u ON u.number = r.url LEFT JOIN articles a ON a.capture = r.capture AND a.n = r.n
+LEFT JOIN texts t ON t.capture = r.capture AND t.n = r.n
+WHERE r.capture = ? AND r.n = ?"""
 
 
 @dataclass(frozen=True, slots=True)
 class Worded:
-    """What is searched of one row of ``texts``, as it stood on the page: title and headlines, authors, text, URL."""
+    """What is searched of a record, as it stood on the page: title and headlines, authors, text, URL."""
 
-    id: int
     title: str
     byline: str
     text: str
@@ -85,38 +54,37 @@ class Worded:
 
 def enter(connection: sqlite3.Connection, rows: Rows) -> None:
     """Insert *rows*, of a capture that is not held yet; the caller holds a transaction."""
-    capture = rows.capture.id
-    connection.execute(_INSERT_CAPTURE, cells(rows.capture))
-    connection.executemany(_INSERT_HOST, map(cells, rows.hosts))
-    for table, statement in _INSERT.items():
-        connection.executemany(statement, map(cells, getattr(rows, table)))
-    if rows.texts:
-        (first,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM texts").fetchone()
-        numbered = enumerate(rows.texts, first)
-        connection.executemany(_INSERT_TEXT, ((at, capture, each.n, _packed(each)) for at, each in numbered))
-        connection.executemany(_INSERT_WORDS, _folded(connection, first, first + len(rows.texts) - 1))
+    capture = connection.execute(cells.CAPTURES, cells.of_capture(rows)).lastrowid
+    assert capture is not None  # noqa: S101 - an INSERT that succeeded, which the type checker cannot see
+    numbered = cells.Numbers(
+        capture,
+        numbers.of_urls(connection, _urls(rows)),
+        numbers.of_media_types(connection, (each.media_type for each in rows.records if each.media_type)),
+    )
+    for statement, of_rows in cells.INSERTIONS.items():
+        connection.executemany(statement, of_rows(rows, numbered))
+    connection.executemany(_INSERT_TEXT, ((capture, each.n, _packed(each.text)) for each in rows.texts))
+    connection.executemany(_INSERT_WORDS, _words(connection, rows, capture))
 
 
-def leave(connection: sqlite3.Connection, capture: str) -> None:
-    """Delete everything that is held of *capture*; the caller holds a transaction."""
-    first, last = connection.execute("SELECT min(id), max(id) FROM texts WHERE capture = ?", (capture,)).fetchone()
-    if first is not None:
-        connection.executemany(_DELETE_WORDS, list(_folded(connection, first, last)))
-    hosts = connection.execute(
-        "SELECT DISTINCT host FROM records WHERE capture = ? AND host IS NOT NULL", (capture,)
-    ).fetchall()
+def leave(connection: sqlite3.Connection, capture: int) -> None:
+    """Delete everything that is held of the capture with the number *capture*; the caller holds a transaction."""
+    found = [n for (n,) in connection.execute(_FOUND, (capture,))]
+    connection.executemany(_DELETE_WORDS, [_folded(capture, n, worded(connection, capture, n)) for n in found])
+    gone = numbers.named(connection, capture)
     for statement in _DELETE:
         connection.execute(statement, (capture,))
-    connection.executemany(
-        "DELETE FROM hosts WHERE host = ?1 AND NOT EXISTS (SELECT 1 FROM records WHERE host = ?1)", hosts
-    )
+    numbers.forget(connection, gone)
 
 
-def worded(connection: sqlite3.Connection, first: int, last: int) -> Iterator[Worded]:
-    """Give what is searched of the rows *first* to *last* of ``texts``, as it stood on the pages."""
-    for number, text, url, title, headlines, authors in connection.execute(_WORDED, (first, last)):
-        titles = dict.fromkeys(each for each in (title, *(headlines or "").split("\n")) if each)
-        yield Worded(number, "\n".join(titles), authors or "", unpacked(text), url)
+def worded(connection: sqlite3.Connection, capture: int, n: int) -> Worded:
+    """Return what is searched of line *n* of the capture with the number *capture*; FormatError where it is missing."""
+    held = connection.execute(_WORDED, (capture, n)).fetchone()
+    if held is None:
+        raise FormatError("words", expected="a record for each entry", found=f"none for line {n} of capture {capture}")
+    text, url, title, headlines, authors = held
+    titles = dict.fromkeys(each for each in (title, *(headlines or "").split("\n")) if each)
+    return Worded("\n".join(titles), authors or "", unpacked(text), url)
 
 
 def unpacked(text: bytes | None) -> str:
@@ -130,11 +98,34 @@ def unpacked(text: bytes | None) -> str:
     return found.decode()
 
 
-def _packed(row: TextRow) -> bytes | None:
+def _packed(text: str) -> bytes:
     # Level 6 of zlib: half the octets, and the same ones from every build that an index is compared under.
-    return None if row.text is None else zlib.compress(row.text.encode(), 6)
+    return zlib.compress(text.encode(), 6)
 
 
-def _folded(connection: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[object, ...]]:
-    for each in worded(connection, first, last):
-        yield each.id, folded(each.title), folded(each.byline), folded(each.text), folded(each.url)
+def _urls(rows: Rows) -> Iterator[str]:
+    """Give every URL that *rows* name, in their order, many of them more than once."""
+    for record in rows.records:
+        if record.url is not None:
+            yield record.url
+        if record.final is not None:
+            yield record.final
+    for named in (rows.links, rows.failures, rows.articles):
+        for each in named:
+            yield each.url
+
+
+def _words(connection: sqlite3.Connection, rows: Rows, capture: int) -> Iterator[tuple[object, ...]]:
+    """Give the folded words of what is found of *rows*, which were just entered."""
+    pages = {each.n for each in rows.articles}
+    missing = {each.n for each in rows.failures}
+    for each in rows.records:
+        if each.n in pages and (each.answer or each.n in missing):
+            yield _folded(capture, each.n, worded(connection, capture, each.n))
+        elif each.answer or each.n in missing:
+            # Most of it is no page and has the words of its URL alone: nothing else is looked for.
+            yield numbers.document(capture, each.n), "", "", "", folded(each.url or "")
+
+
+def _folded(capture: int, n: int, page: Worded) -> tuple[object, ...]:
+    return numbers.document(capture, n), folded(page.title), folded(page.byline), folded(page.text), folded(page.url)

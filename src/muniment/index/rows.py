@@ -1,13 +1,12 @@
-"""Rows of the index as typed values, and the cells that SQLite holds for them.
+"""Rows of the index as typed values, as they go in and as they come out; what is not known is None.
 
-The fields of a row are the columns of its table, in order. Digests are kept as ``sha256:<hex>``, times as RFC 3339 in
-UTC with microseconds, so that text order is time order; what is not known is NULL.
+A capture is named by its id, a URL, a media type and a file by its text: how SQLite numbers them stays inside.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from operator import attrgetter
+from types import NoneType
 from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 from muniment import manifest
@@ -21,14 +20,12 @@ __all__ = [
     "CaptureRow",
     "ConnectionRow",
     "FailureRow",
-    "HostRow",
     "LinkRow",
     "RecordRow",
     "ResourceRow",
     "Rows",
     "TextRow",
     "WarcRow",
-    "cells",
     "row",
 ]
 
@@ -78,14 +75,6 @@ class WarcRow:
 
 
 @dataclass(frozen=True, slots=True)
-class HostRow:
-    """A host that some URL names, in ASCII, its labels backwards: so that a domain and all below it lie together."""
-
-    host: str
-    backwards: str
-
-
-@dataclass(frozen=True, slots=True)
 class ConnectionRow:
     """A connection: ``address``, ``tls``, ``chain`` as the manifest has them, the others from its metadata record."""
 
@@ -106,7 +95,8 @@ class ConnectionRow:
 class RecordRow:
     """A line of the manifest, where it was sealed: ``warc`` is the file's ``n``, ``parent`` the line it is due to.
 
-    ``exchange`` is set for a request and for facts: the line of the answer or attempt whose URL and date they share.
+    ``exchange`` is set for a request and for facts: the line of the answer or attempt whose URL and date they share;
+    what part these play (``role``) stands there too.
     ``answer`` marks the last answer of its URL in its role; ``final`` is the URL to which its redirects led, where that
     is another. Digests of documents that muniment wrote itself, of members and of whole records stay in the manifest,
     as does the salt, which keeps undisclosed lines secret.
@@ -118,7 +108,6 @@ class RecordRow:
     record_id: str
     exchange: int | None
     url: str | None
-    host: str | None
     date: datetime | None
     role: Role | None
     status: int | None
@@ -226,13 +215,10 @@ class AssertionRow:
 
 @dataclass(frozen=True, slots=True)
 class TextRow:
-    """The last exchange of a URL, which is found by the words of that URL, and of a page also by its text.
-
-    Title and authors are found too; they stand in the rows of articles and assertions and are not repeated here.
-    """
+    """The text of a page, by whose words it is found, beside those of its title, its authors and its URL."""
 
     n: int
-    text: str | None
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +227,6 @@ class Rows:
 
     capture: CaptureRow
     warcs: Sequence[WarcRow] = ()
-    hosts: Sequence[HostRow] = ()
     connections: Sequence[ConnectionRow] = ()
     records: Sequence[RecordRow] = ()
     links: Sequence[LinkRow] = ()
@@ -253,16 +238,6 @@ class Rows:
 
 Row = TypeVar("Row", CaptureRow, ResourceRow, LinkRow, FailureRow)
 
-_TO_CELL: Final[Mapping[type, Callable[[Any], object]]] = {
-    Digest: str,
-    datetime: manifest.timestamp,
-    Kind: str,
-    State: str,
-    Role: str,
-    Reason: str,
-    Truncation: str,
-    bool: int,
-}
 _FROM_CELL: Final[Mapping[type, Callable[[Any], object]]] = {
     Digest: lambda text: Digest.parse(text, "index"),
     datetime: lambda text: manifest.instant(text, "index"),
@@ -273,43 +248,30 @@ _FROM_CELL: Final[Mapping[type, Callable[[Any], object]]] = {
 }
 
 
-def _kinds(shape: Any) -> tuple[tuple[str, type], ...]:
-    """Return the fields of *shape* with the one type of each; ``X | None`` counts as X."""
+def _kinds(shape: Any) -> tuple[tuple[str, type, bool], ...]:
+    """Return the fields of *shape* with the one type of each, and whether it may be unknown (``X | None``)."""
     hints = get_type_hints(shape)
-    return tuple(
-        (each.name, next((kind for kind in get_args(hints[each.name]) if kind is not type(None)), hints[each.name]))
-        for each in fields(shape)
-    )
+    return tuple(_kind(each.name, hints[each.name]) for each in fields(shape))
 
 
-_SHAPES: Final = (
-    CaptureRow, WarcRow, HostRow, ConnectionRow, RecordRow, ResourceRow, LinkRow, FailureRow, ArticleRow, AssertionRow,
-)  # fmt: skip
-_KINDS: Final[Mapping[type, tuple[tuple[str, type], ...]]] = {shape: _kinds(shape) for shape in _SHAPES}
-_TAKEN: Final[Mapping[type, Callable[[Any], tuple[object, ...]]]] = {
-    shape: attrgetter(*(name for name, _ in kinds)) for shape, kinds in _KINDS.items()
+def _kind(name: str, hint: Any) -> tuple[str, type, bool]:
+    known = [each for each in get_args(hint) if each is not NoneType]
+    return (name, known[0], True) if known else (name, hint, False)
+
+
+_KINDS: Final[Mapping[type, tuple[tuple[str, type, bool], ...]]] = {
+    shape: _kinds(shape) for shape in (CaptureRow, ResourceRow, LinkRow, FailureRow)
 }
-_CHANGED: Final[Mapping[type, tuple[tuple[int, Callable[[Any], object]], ...]]] = {
-    shape: tuple((at, _TO_CELL[kind]) for at, (_, kind) in enumerate(kinds) if kind in _TO_CELL)
-    for shape, kinds in _KINDS.items()
-}
-
-
-def cells(row: object) -> list[object]:
-    """Return what SQLite is to hold for *row*, one of the rows above, in the order of its columns."""
-    found = list(_TAKEN[type(row)](row))
-    for at, to_cell in _CHANGED[type(row)]:
-        if found[at] is not None:
-            found[at] = to_cell(found[at])
-    return found
 
 
 def row(shape: type[Row], held: Mapping[str, Any]) -> Row:
     """Return the row that the columns *held* write; FormatError for a value that no row could have."""
     found: dict[str, Any] = {}
-    for name, kind in _KINDS[shape]:
+    for name, kind, unknown in _KINDS[shape]:
         value = held[name]
         from_cell = _FROM_CELL.get(kind)
+        if value is None and not unknown:
+            raise FormatError("index", expected=f"a {name}", found="none")
         try:
             found[name] = value if value is None or from_cell is None else from_cell(value)
         except ValueError:

@@ -9,6 +9,7 @@ from sqlite_utils import Database
 
 from muniment import manifest
 from muniment.errors import FormatError, JobError
+from muniment.index import numbers
 from muniment.index.entry import Worded, worded
 from muniment.index.folding import phrases
 from muniment.index.passages import Passage, passage
@@ -19,37 +20,53 @@ __all__ = ["CONSIDERED", "Answer", "Found", "Query", "search"]
 CONSIDERED: Final = 2000
 """Of more records that match, the last entered are ranked, so that a word of every page costs no more than another."""
 _MOST_PHRASES: Final = 64
+_DIGITS: Final = 8
 
-# Every clause is a constant, put together by what is asked; whatever a user wrote is bound.
-_WORDS_ALONE: Final = """SELECT rowid AS id, bm25(words, 8.0, 4.0, 1.0, 2.0) AS score
+# Every clause is a constant, put together by what is asked; whatever a user wrote is bound. CROSS JOIN and + tell
+# SQLite, which knows nothing of how often a word or a digest occurs, where to begin. Of a digest the first digits find
+# the rows by indexes, which hold no more of it; then the whole of what was given is compared.
+_GIVEN: Final = """WITH hosted (url) AS (SELECT number FROM urls WHERE host IN (SELECT number FROM hosts
+  WHERE backwards = :host OR (backwards >= :host || '.' AND backwards < :host || '/'))),
+digested (capture, n) AS (
+  SELECT capture, n FROM records WHERE payload_digits >= :digits AND payload_digits < :digits || 'g'
+    AND payload >= :digest AND payload < :digest || 'g'
+  UNION SELECT capture, n FROM records WHERE content_digits >= :digits AND content_digits < :digits || 'g'
+    AND content >= :digest AND content < :digest || 'g'
+  UNION SELECT capture, n FROM records WHERE role = 'article' AND capture IN (
+    SELECT number FROM captures WHERE statement >= :digest AND statement < :digest || 'g'
+    UNION ALL SELECT capture FROM warcs WHERE sha256 >= :digest AND sha256 < :digest || 'g'))
+"""
+_WORDS_ALONE: Final = """SELECT rowid AS document, bm25(words, 8.0, 4.0, 1.0, 2.0) AS score
 FROM words WHERE words MATCH :words ORDER BY rowid DESC LIMIT :considered"""
-_WORDS_AND: Final = """SELECT words.rowid AS id, bm25(words, 8.0, 4.0, 1.0, 2.0) AS score
-FROM words CROSS JOIN texts t ON t.id = words.rowid CROSS JOIN records r ON r.capture = t.capture AND r.n = t.n
-CROSS JOIN captures c ON c.id = t.capture WHERE words MATCH :words"""
+_WORDS_AND: Final = """SELECT words.rowid AS document, bm25(words, 8.0, 4.0, 1.0, 2.0) AS score
+FROM words CROSS JOIN records r ON r.capture = words.rowid >> 24 AND r.n = words.rowid & 16777215
+CROSS JOIN captures c ON c.number = r.capture WHERE words MATCH :words"""
 _BY_WORDS: Final = " ORDER BY words.rowid DESC LIMIT :considered"
-_NO_WORDS: Final = """SELECT r.rowid AS place, 0.0 AS score
-FROM records r JOIN captures c ON c.id = r.capture WHERE r.outcome IS NOT NULL"""
-_BY_AGE: Final = " ORDER BY r.capture DESC, r.n DESC LIMIT :considered"
-_LAST_WORD: Final = " AND EXISTS (SELECT 1 FROM texts t WHERE t.capture = r.capture AND t.n = r.n)"
+_NO_WORDS: Final = "SELECT r.capture << 24 | r.n AS document, 0.0 AS score FROM "
+_FIRST: Final[Mapping[str, str]] = {
+    "digest": """digested k CROSS JOIN records r ON r.capture = k.capture AND r.n = k.n
+CROSS JOIN captures c ON c.number = r.capture WHERE r.outcome IS NOT NULL""",
+    "host": """hosted k CROSS JOIN records r ON r.url = k.url
+CROSS JOIN captures c ON c.number = r.capture WHERE r.outcome IS NOT NULL""",
+    "": "captures c CROSS JOIN records r ON r.capture = c.number WHERE r.outcome IS NOT NULL",
+}
+_BY_AGE: Final = " ORDER BY c.id DESC, r.n DESC LIMIT :considered"
+_LAST_WORD: Final = """ AND (r.answer = 1
+  OR EXISTS (SELECT 1 FROM failures f WHERE f.capture = r.capture AND f.n = r.n))"""
 _CLAUSES: Final[Mapping[str, str]] = {
     "since": " AND c.opened >= :since",
     "until": " AND c.opened < :until",
     "verdict": " AND c.verdict = :verdict",
     "role": " AND r.role = :role",
     "reason": " AND r.outcome = :reason",
-    "host": """ AND r.host IN (SELECT host FROM hosts
-  WHERE backwards = :host OR (backwards >= :host || '.' AND backwards < :host || '/'))""",
-    "digest": """ AND r.rowid IN (
-  SELECT rowid FROM records WHERE payload >= :digest AND payload < :digest || 'g'
-  UNION ALL SELECT rowid FROM records WHERE content >= :digest AND content < :digest || 'g' AND content <> payload
-  UNION ALL SELECT rowid FROM records WHERE role = 'article' AND outcome IS NOT NULL AND capture IN (
-    SELECT id FROM captures WHERE statement >= :digest AND statement < :digest || 'g'
-    UNION ALL SELECT capture FROM warcs WHERE sha256 >= :digest AND sha256 < :digest || 'g'))""",
+    "host": " AND +r.url IN (SELECT url FROM hosted)",
+    "digest": " AND (+r.capture, +r.n) IN (SELECT capture, n FROM digested)",
 }
-_TOLD: Final = """SELECT c.id AS capture, c.seed, c.title, c.opened, c.verdict, r.n, r.url, r.role, r.status, r.outcome,
-  r.media_type, r.size, r.payload, r.record_id, w.file, r.offset, t.id AS text
-FROM records r JOIN captures c ON c.id = r.capture JOIN warcs w ON w.capture = r.capture AND w.n = r.warc
-LEFT JOIN texts t ON t.capture = r.capture AND t.n = r.n WHERE """
+_TOLD: Final = """SELECT c.id AS capture, c.seed, c.title, c.opened, c.verdict, r.n, coalesce(u.url, '') AS url, r.role,
+  r.status, r.outcome, m.media_type, r.size, r.payload, r.record_id, w.file, r.offset
+FROM records r JOIN captures c ON c.number = r.capture JOIN warcs w ON w.capture = r.capture AND w.n = r.warc
+LEFT JOIN urls u ON u.number = r.url LEFT JOIN media_types m ON m.number = r.media_type
+WHERE r.capture = ? AND r.n = ?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,43 +130,45 @@ def search(db: Database, query: Query, limit: int) -> Answer:
         raise JobError(f"the search has {len(wanted)} words; ask for at most {_MOST_PHRASES}")
     if query.words and not wanted:
         return Answer((), 0)
-    bound: dict[str, Any] = {**_bound(query), "considered": CONSIDERED}
-    clauses = "".join(_CLAUSES[name] for name in bound if name in _CLAUSES)
-    if wanted:
-        bound["words"] = " AND ".join('"' + " ".join(each) + '"' for each in wanted)
-        asked = _WORDS_AND + clauses + _BY_WORDS if clauses else _WORDS_ALONE
-        told = _TOLD + "t.id = ?"
-    else:
-        asked = _NO_WORDS + clauses + ("" if query.digest else _LAST_WORD) + _BY_AGE
-        told = _TOLD + "r.rowid = ?"
-    candidates = db.execute(asked, bound).fetchall()
+    bound = _bound(query) | {"words": " AND ".join('"' + " ".join(each) + '"' for each in wanted)}
+    candidates = db.execute(_question(bound), bound).fetchall()
     best = sorted(candidates, key=lambda each: each[1])[:limit]  # of equal ones the newer, as they came
-    return Answer(tuple(_found(db, told, number, wanted) for number, _ in best), len(candidates))
+    return Answer(tuple(_found(db, number, wanted) for number, _ in best), len(candidates))
 
 
-def _bound(query: Query) -> dict[str, object]:
-    labels = query.host.split(".")
-    given: dict[str, object] = {
-        "host": query.host if ":" in query.host else ".".join(reversed(labels)),
+def _question(bound: Mapping[str, object]) -> str:
+    """Return the SQL that answers with the document and the score of each record that matches what is *bound*."""
+    clauses = {name: clause for name, clause in _CLAUSES.items() if bound[name]}
+    if bound["words"]:
+        return _GIVEN + _WORDS_AND + "".join(clauses.values()) + _BY_WORDS if clauses else _WORDS_ALONE
+    # What narrows most is where to begin, and holds already then.
+    first = next(name for name in _FIRST if not name or name in clauses)
+    clauses.pop(first, None)
+    last_word = "" if first == "digest" else _LAST_WORD
+    return "".join((_GIVEN, _NO_WORDS, _FIRST[first], *clauses.values(), last_word, _BY_AGE))
+
+
+def _bound(query: Query) -> dict[str, Any]:
+    return {
+        "host": numbers.backwards(query.host),
         "since": query.since and manifest.timestamp(query.since),
         "until": query.until and manifest.timestamp(query.until),
         "verdict": query.verdict and query.verdict.value,
         "role": query.role and query.role.value,
         "reason": query.reason and query.reason.value,
         "digest": query.digest,
+        "digits": query.digest.partition(":")[2][:_DIGITS],
+        "considered": CONSIDERED,
     }
-    return {name: value for name, value in given.items() if value}
 
 
-def _found(db: Database, told: str, number: int, wanted: tuple[tuple[str, ...], ...]) -> Found:
-    held = next(iter(db.query(told, [number])), None)
+def _found(db: Database, document: int, wanted: tuple[tuple[str, ...], ...]) -> Found:
+    capture, n = numbers.place(document)
+    shown = _passage(worded(db.conn, capture, n), wanted) if wanted else None
+    held = next(iter(db.query(_TOLD, [capture, n])), None)
     if held is None:
-        raise FormatError("words", expected="a record for each entry", found=f"none for {number}")
-    text = held.pop("text")
-    shown = None
-    if wanted and text is not None:
-        shown = next((_passage(each, wanted) for each in worded(db.conn, text, text)), None)
-    return Found(**{**held, "url": held["url"] or ""}, passage=shown)
+        raise FormatError("records", expected="a capture and a file for each", found=f"none for {capture}, line {n}")
+    return Found(**held, passage=shown)
 
 
 def _passage(page: Worded, wanted: tuple[tuple[str, ...], ...]) -> Passage | None:

@@ -17,6 +17,7 @@ from sqlite_utils import Database
 
 from muniment.errors import ArchiveLocked, FormatError, StoreError
 from muniment.index import comparison, entry, schema, searching
+from muniment.index.readable import TABLES, Readable
 from muniment.index.rows import CaptureRow, FailureRow, LinkRow, ResourceRow, Row, Rows, row
 
 __all__ = ["Index", "Size", "created", "older", "reading", "supplant", "writing"]
@@ -33,6 +34,8 @@ _BULK: Final = (
     # Every row is looked at once, at the end, instead of twice, while it comes in.
     "PRAGMA foreign_keys = OFF",
 )
+_NEWEST: Final = TABLES["captures"].sql + " ORDER BY id DESC LIMIT ?"
+_RESOURCES: Final = Readable("SELECT * FROM resources", ("capture", "n"))
 _OF_FULL_TEXT: Final = """SELECT coalesce((SELECT sum(length(text)) FROM texts), 0)
 + coalesce((SELECT sum(length(block)) FROM words_data), 0) + coalesce((SELECT sum(length(sz)) FROM words_docsize), 0)"""
 
@@ -92,8 +95,9 @@ class Index:
         # In an index that is being made one transaction holds all captures: FTS5 writes a segment at the end of each.
         whole = contextlib.nullcontext() if connection.in_transaction else self._db.atomic()
         with _told(self._path), whole:
-            if connection.execute("SELECT 1 FROM captures WHERE id = ?", (rows.capture.id,)).fetchone():
-                entry.leave(connection, rows.capture.id)
+            held = connection.execute("SELECT number FROM captures WHERE id = ?", (rows.capture.id,)).fetchone()
+            if held is not None:
+                entry.leave(connection, *held)
             entry.enter(connection, rows)
 
     def search(self, query: searching.Query, limit: int) -> searching.Answer:
@@ -108,7 +112,7 @@ class Index:
 
     def captures(self, limit: int) -> list[CaptureRow]:
         """Return the newest *limit* captures, newest first."""
-        return self._asked(CaptureRow, "captures", order="id DESC", limit=limit)
+        return self._asked(CaptureRow, _NEWEST, limit)
 
     def ids(self, prefix: str) -> list[str]:
         """Return the ids of at most 20 captures that begin with *prefix*, oldest first."""
@@ -122,21 +126,22 @@ class Index:
 
     def resources(self, capture: str) -> list[ResourceRow]:
         """Return the URLs of *capture* that were answered, in the order of its manifest."""
-        return self._asked(ResourceRow, "resources", capture=capture, order="n")
+        return self._asked(ResourceRow, _RESOURCES.of_capture(), capture)
 
     def failures(self, capture: str) -> list[FailureRow]:
         """Return the URLs of *capture* that were not got whole, in the order of its manifest."""
-        return self._asked(FailureRow, "failures", capture=capture, order="n")
+        return self._asked(FailureRow, TABLES["failures"].of_capture(), capture)
 
     def links(self, capture: str) -> list[LinkRow]:
         """Return the links that pages of *capture* hold, in the order of their records, then of the page."""
-        return self._asked(LinkRow, "links", capture=capture, order="n, place")
+        return self._asked(LinkRow, TABLES["links"].of_capture(), capture)
 
     def links_by_kind(self, capture: str) -> dict[str, int]:
         """Return how many links of each kind the pages of *capture* hold."""
         with _told(self._path):
             found = self._db.query(
-                "SELECT kind, count(*) AS number FROM links WHERE capture = :capture GROUP BY kind ORDER BY kind",
+                "SELECT l.kind, count(*) AS number FROM captures c JOIN links l ON l.capture = c.number "
+                "WHERE c.id = :capture GROUP BY l.kind ORDER BY l.kind",
                 {"capture": capture},
             )
             return {str(each["kind"]): int(each["number"]) for each in found}
@@ -144,7 +149,7 @@ class Index:
     def counts(self) -> dict[str, int]:
         """Return how many rows each table holds."""
         with _told(self._path):
-            return {name: self._db.table(name).count for name in schema.TABLES}
+            return {name: self._db.table(name).count for name in TABLES}
 
     def total(self) -> int:
         """Return how many captures there are."""
@@ -161,23 +166,18 @@ class Index:
     def finish(self) -> None:
         """End the making of a new index: all its rows are in; it is given its indexes and checked."""
         with _told(self._path):
-            self._db.conn.commit()
-            schema.index(self._db)
+            # First the words: what was in the pages that this leaves empty, the indexes fill again.
             self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
             self._db.conn.commit()
+            schema.index(self._db)
             broken = self._db.execute("PRAGMA foreign_key_check").fetchone()
-            (quick,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
             self._db.execute("PRAGMA journal_mode = WAL").fetchall()
-        if broken is not None or quick != "ok":
-            raise StoreError(self._path, f"the new index is not sound ({quick}, {broken}); the disk may be failing")
+        if broken is not None:
+            raise StoreError(self._path, f"the new index is not sound ({broken}); the disk may be failing")
 
-    def _asked(self, shape: type[Row], table: str, *, order: str, capture: str = "", limit: int = -1) -> list[Row]:
-        where, bound = ("capture = ?", [capture]) if capture else (None, [])
+    def _asked(self, shape: type[Row], sql: str, bound: object) -> list[Row]:
         with _told(self._path):
-            # A view and a table answer alike; the library opens them by different doors.
-            opened = self._db.view(table) if shape is ResourceRow else self._db.table(table)
-            found = opened.rows_where(where, bound, order_by=order, limit=limit)
-            return [row(shape, each) for each in found]
+            return [row(shape, each) for each in self._db.query(sql, [bound])]
 
 
 @contextlib.contextmanager
