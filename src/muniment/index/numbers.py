@@ -85,8 +85,8 @@ def place(document: int) -> tuple[int, int]:
 def of_urls(connection: sqlite3.Connection, urls: Iterable[str]) -> Mapping[str, int]:
     """Return the number of each of *urls*; those that are not there are added, and the hosts that they name."""
     hosts = {url: _host(url) for url in urls}
-    wanted = {host: (host, backwards(host)) for host in hosts.values() if host}
-    numbers = _numbered(connection, _HOSTS, wanted)
+    wanted = dict.fromkeys(hosts.values())
+    numbers = _numbered(connection, _HOSTS, {host: (host, backwards(host)) for host in wanted if host})
     return _numbered(connection, _URLS, {url: (url, numbers.get(host)) for url, host in hosts.items()})
 
 

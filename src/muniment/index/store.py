@@ -199,7 +199,8 @@ def writing(path: Path) -> Iterator[Index]:
 def created(path: Path) -> Iterator[Index]:
     """Make a new empty index at *path*, where nothing is, and open it for writing; it is not synced.
 
-    It is whole, with its indexes, once the block has ended; where that fails the file is good for nothing.
+    It is whole, with its indexes, once the block has ended, and before that answers nothing but how many rows it holds;
+    where the block fails the file is good for nothing.
     """
     if os.path.lexists(path):
         raise StoreError(path, "is there already and is never overwritten")
