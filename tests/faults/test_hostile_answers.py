@@ -50,6 +50,11 @@ PIECES = {
     "lists": '<script type=application/ld+json>[{"a":{}}]</script>',
     "beyond": "\U0001f600",
 }
+SIZE = 3 * MEBI // 4
+PAGES = {name: piece * (SIZE // len(piece.encode())) for name, piece in PIECES.items()} | {
+    # What is opened here is opened again in each paragraph: a million nodes in a tree.
+    "reopened": "<p>" + "".join(f"<b a={n}>" for n in range(300)) + "</p>" + "<p>x" * 3_000,
+}
 
 
 def captured(folder: Path, script: hostile.Script, *flags: str) -> tuple[Any, int]:
@@ -86,20 +91,18 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> int:
 
 def test_hostile_pages_side_by_side_exhaust_nothing_and_each_gets_its_image(base: int, tmp_path: Path) -> None:
     def page(name: str) -> bytes:
-        piece = PIECES[name].encode()
-        start = f'<meta charset=utf-8><img src="/{name}.png">'.encode()
-        return bombs.html(start + piece * (3 * MEBI // 4 // len(piece)))
+        return bombs.html(f'<meta charset=utf-8><img src="/{name}.png">{PAGES[name]}'.encode())
 
     def answered(target: str) -> bytes:
         name = target.strip("/")
-        if name in PIECES:
+        if name in PAGES:
             return page(name)
         if name:
             return hostile.answer(bombs.IMAGE, "200 OK", "Content-Type: image/png")
-        return bombs.html("".join(f"<iframe src={each}></iframe>" for each in PIECES).encode())
+        return bombs.html("".join(f"<iframe src={each}></iframe>" for each in PAGES).encode())
 
     told, most = captured(tmp_path, hostile.routing(answered))
-    assert got(told) >= {f"{name}.png" for name in PIECES}
+    assert got(told) >= {f"{name}.png" for name in PAGES}
     assert most - base < OWN_SHARE
 
 

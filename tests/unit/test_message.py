@@ -3,15 +3,18 @@ import hashlib
 import io
 import tracemalloc
 import zlib
+from collections import deque
 from functools import reduce
 
 import brotlicffi
 import pytest
 import zstandard
 
+import bombs
 from muniment.digest import Digest
 from muniment.errors import FormatError
 from muniment.message.chunked import Chunked, End
+from muniment.message.coding import decoded
 from muniment.message.entity import content, measure, payload, stored_head
 from muniment.message.head import MAX_FIELDS, MAX_HEAD, parse_head, request_head
 from muniment.message.response import MAX_INTERIM, Part, ResponseReader
@@ -447,6 +450,16 @@ def test_where_framing_becomes_too_much_does_not_depend_on_how_it_came(step: int
     assert chunked.end is End.FAULT
     # 906 octets of framing for each chunk: the one after 1,178 is beyond 1 MiB and sixteen times the payload.
     assert len(found) == 1178
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+def test_of_content_beyond_its_cap_exactly_the_cap_is_given(coding: str) -> None:
+    bomb = {"gzip": bombs.gzip_bomb, "br": bombs.brotli_bomb, "zstd": bombs.zstd_bomb}[coding](bombs.MEBI * 8)
+    given = bytearray()
+    with pytest.raises(FormatError, match="at most 1000003 octets"):
+        deque(map(given.extend, decoded(iter([bomb]), (coding,), cap=1_000_003)), maxlen=0)
+    assert len(given) == 1_000_003
+    assert given.startswith(bombs.GOOD)
 
 
 @pytest.mark.parametrize("step", [4_099, 65_536, 1 << 30])

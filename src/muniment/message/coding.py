@@ -54,6 +54,7 @@ def decoded(chunks: Chunks, codings: tuple[str, ...], *, cap: int) -> Chunks:
     for chunk in chunks:
         size += len(chunk)
         if size > cap:
+            yield chunk[: cap - size]
             raise FormatError("the content", expected=f"at most {cap} octets when decoded", found="more")
         yield chunk
 
