@@ -1,6 +1,7 @@
 """Manifest lines and statements: one value, one spelling, and nothing else is read."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from muniment import canonical, manifest
 from muniment.digest import Digest
 from muniment.errors import FormatError
-from muniment.model import Kind, Position, Reason, Record, Role, State
+from muniment.model import Kind, Position, Reason, Record, Role, State, Truncation
 
 ID = "urn:uuid:0180ea6e-7459-4603-946f-79b59fc1e786"
 DIGEST = Digest.of_bytes(b"x")
@@ -139,3 +140,144 @@ def test_the_statement_names_no_url() -> None:
 
 def test_the_sums_are_what_sha256sum_reads() -> None:
     assert manifest.sums((("archive/a.warc.gz", DIGEST),)) == f"{DIGEST.hex}  archive/a.warc.gz\n".encode()
+
+
+# Golden bytes: what an archive of today holds must be read for ever.
+HEX = DIGEST.hex
+FULL = replace(
+    RECORD,
+    parent=ID,
+    content=DIGEST,
+    address="192.0.2.7",
+    connection="c3",
+    tls="ok",
+    chain=DIGEST,
+    truncated=Truncation.TIME,
+    outcome=Reason.TRUNCATED_TIME,
+)
+
+
+def test_a_line_that_says_everything_is_exactly_what_the_format_page_says_and_reads_back() -> None:
+    content = manifest.encode_record(FULL)
+    assert content.decode() == (
+        f'{{"address":"192.0.2.7","chain":"sha256:{HEX}","connection":"c3","content":"sha256:{HEX}",'
+        '"date":"2024-12-10T12:00:00.125000Z","file":"c-00000.warc.gz","kind":"response","length":370,'
+        f'"media_type":"video/mp4","member":"sha256:{HEX}","n":17,"offset":275,"outcome":"truncated-time","parent":"{ID}",'
+        f'"payload":"sha256:{HEX}","record":"sha256:{HEX}","record_id":"{ID}","role":"video",'
+        '"salt":"000102030405060708090a0b0c0d0e0f","size":92274688,"status":200,"tls":"ok","truncated":"time",'
+        '"url":"https://courier.example/a","v":1}'
+    )
+    assert manifest.decode_record(content, "line") == FULL
+
+
+LEAN = {"status": None, "truncated": None, "outcome": None}
+OTHER_KINDS = {
+    "request": replace(RECORD, kind=Kind.REQUEST, payload=None, **LEAN),
+    "metadata": replace(RECORD, kind=Kind.METADATA, **LEAN),
+    "resource": replace(RECORD, kind=Kind.RESOURCE, **LEAN),
+    "conversion": replace(RECORD, kind=Kind.CONVERSION, **LEAN),
+    "attempt": replace(RECORD, kind=Kind.ATTEMPT, status=None, outcome=Reason.DNS),
+    "warcinfo": replace(RECORD, kind=Kind.WARCINFO, url="", role=None, media_type="", **LEAN),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_a_line_of_each_kind_reads_back_and_tells_only_an_attempts_outcome(kind: str) -> None:
+    record = OTHER_KINDS[kind]
+    line = manifest.encode_record(record)
+    assert f'"kind":"{kind}"'.encode() in line
+    assert manifest.decode_record(line, "line") == record
+    with pytest.raises(FormatError, match=f"^line: expected the fields of a {kind}, found "):
+        manifest.decode_record(changed(line, outcome=None if kind == "attempt" else "ok"), "line")
+
+
+def test_line_0_is_exactly_what_the_format_page_says() -> None:
+    whole = replace(DESCRIPTION, job="night", extractors={"muniment.links": "1"})
+    for description, middle in (
+        (DESCRIPTION, b'"extractors":{},"kind"'),
+        (whole, b'"extractors":{"muniment.links":"1"},"job":"night","kind"'),
+    ):
+        content = manifest.encode_description(description)
+        assert content == (
+            b'{"asked":3,"capture":"c","engine":"static",' + middle + b':"capture","n":0,"recorded":2,"salt":"'
+            + b"0" * 32 + b'","seed":"https://courier.example/","v":1,"verdict":"fetched"}'
+        )  # fmt: skip
+        assert manifest.decode_description(content, "line") == description
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (changed(manifest.encode_description(DESCRIPTION), extractors={"a": 1}), "names and versions of extractors"),
+        (changed(manifest.encode_description(DESCRIPTION), colour="red"), "known fields only"),
+        (manifest.encode_description(DESCRIPTION) + b" ", "canonical JSON"),
+    ],
+)
+def test_a_line_0_that_says_anything_else_is_refused(content: bytes, words: str) -> None:
+    with pytest.raises(FormatError, match=f"^line 0: expected {words}"):
+        manifest.decode_description(content, "line 0")
+
+
+def test_line_0_is_no_record() -> None:
+    with pytest.raises(
+        FormatError, match=r"^line 1: expected a record or an attempt, found a second line of kind capture$"
+    ):
+        manifest.decode_record(manifest.encode_description(DESCRIPTION), "line 1")
+
+
+def test_a_statement_is_exactly_what_the_format_page_says_and_reads_back() -> None:
+    recovered = replace(
+        STATEMENT,
+        subjects=(("a", DIGEST), ("b", DIGEST)),
+        opening=replace(PLACE, tokens=(DIGEST,)),
+        recovered=manifest.Recovery(3, 40, "muniment"),
+    )
+    content = manifest.encode_statement(recovered)
+    assert content.decode() == (
+        '{"_type":"https://in-toto.io/Statement/v1","predicate":{"attempts":1,"capture":"c",'
+        '"closed":"2024-12-10T12:00:00.125000Z","opened":"2024-12-10T12:00:00.125000Z","opening":{'
+        f'"checkpoint":"sha256:{HEX}","index":0,"origin":"case.abcdef","sealed":"sha256:{HEX}","size":1,'
+        f'"tokens":["sha256:{HEX}"]}},"records":5,"recovered":{{"by":"muniment","gap_seconds":3,"set_aside_bytes":40}},'
+        f'"root":"sha256:{HEX}","tool":{{"name":"muniment","version":"0"}},"v":1}},'
+        '"predicateType":"urn:uuid:79ae0b38-fb49-411f-a948-4cfcd8e9dc04","subject":['
+        f'{{"digest":{{"sha256":"{HEX}"}},"name":"a"}},{{"digest":{{"sha256":"{HEX}"}},"name":"b"}}]}}'
+    )
+    assert manifest.decode_statement(content, "s") == recovered
+    assert b"recovered" not in manifest.encode_statement(STATEMENT)
+
+
+def test_an_opening_is_exactly_what_the_format_page_says() -> None:
+    commitment = Digest.of_bytes(bytes(16) + b"https://courier.example/").hex
+    assert manifest.encode_opening(OPENING).decode() == (
+        '{"_type":"https://in-toto.io/Statement/v1","predicate":{"capture":"c",'
+        '"opened":"2024-12-10T12:00:00.125000Z","rules":{"cited":1},"salt":"00000000000000000000000000000000",'
+        '"seed":"https://courier.example/","tool":{"name":"muniment","version":"0"},"v":1},'
+        '"predicateType":"urn:uuid:0180ea6e-7459-4603-946f-79b59fc1e786","subject":['
+        f'{{"digest":{{"sha256":"{commitment}"}},"name":"seed"}}]}}'
+    )
+    assert manifest.PAYLOAD_TYPE == "application/vnd.in-toto+json"
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [{"name": "a"}, {"name": 7, "digest": {"sha256": HEX}}, {"name": "a", "digest": {"md5": "00"}}, "a", None],
+)
+def test_a_subject_without_name_and_sha256_is_refused(subject: object) -> None:
+    content = changed(manifest.encode_statement(STATEMENT), subject=[subject])
+    with pytest.raises(FormatError, match=r"^s: expected subjects with a name and a sha256 digest, found "):
+        manifest.decode_statement(content, "s")
+
+
+def test_sums_of_several_files_stand_line_by_line_in_their_order() -> None:
+    assert manifest.sums((("b", DIGEST), ("a", DIGEST))) == f"{HEX}  b\n{HEX}  a\n".encode()
+
+
+def test_a_statement_and_an_opening_have_one_spelling_and_no_field_of_others() -> None:
+    for content, decode in (
+        (manifest.encode_statement(STATEMENT), manifest.decode_statement),
+        (manifest.encode_opening(OPENING), manifest.decode_opening),
+    ):
+        with pytest.raises(FormatError, match=r"^s: expected canonical JSON, found another spelling"):
+            decode(content.replace(b",", b", ", 1), "s")
+        with pytest.raises(FormatError, match=r"^s: expected known fields only, found colour$"):
+            decode(content.replace(b'"capture":', b'"colour":1,"capture":'), "s")

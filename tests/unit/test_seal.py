@@ -274,3 +274,43 @@ def test_a_seed_of_another_length_is_refused_without_being_shown() -> None:
     with pytest.raises(FormatError) as refused:
         SigningKey.of_seed(b"short secret")
     assert "short secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "\u00e4", "a\n", "a" * 256])
+def test_nothing_is_sealed_as_what_is_no_payload_type(name: str) -> None:
+    with pytest.raises(FormatError, match=r"^payload type: expected a media type in ASCII, found "):
+        seal.seal(PAYLOAD, name, [KEY])
+
+
+def test_an_envelope_has_at_most_16_signatures() -> None:
+    keys = [SigningKey.of_seed(bytes([number]) * 32) for number in range(17)]
+    held = [key.public for key in keys]
+    assert len(seal.open(seal.seal(PAYLOAD, TYPE, keys[:16]), held, TYPE).signers) == 16
+    with pytest.raises(JobError, match="between 1 and 16 different keys; 17 were given"):
+        seal.seal(PAYLOAD, TYPE, keys)
+    one_more = json.loads(seal.seal(PAYLOAD, TYPE, keys[:16]))
+    one_more["signatures"] += json.loads(seal.seal(PAYLOAD, TYPE, keys[16:]))["signatures"]
+    with pytest.raises(FormatError, match="a list of at most 16 signatures"):
+        seal.open(canonical.encode(one_more), held, TYPE)
+
+
+def test_whoever_signed_an_envelope_that_is_not_believed_is_named() -> None:
+    with pytest.raises(TrustError) as unknown:
+        seal.open(seal.seal(PAYLOAD, TYPE, [KEY, OTHER]), [], TYPE, "here")
+    named = f"{KEY.public.keyid[:16]}…, {OTHER.public.keyid[:16]}…"
+    assert str(unknown.value) == f"here: signed by the unknown key {named}; trust.toml names no operator with that key"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"payloadType": "a b"}, "a payload type in ASCII, found 'a b'"),
+        ({"signatures": [{"keyid": "00", "sig": ""}]}, "a keyid of 64 lowercase hex digits, found '00'"),
+        ({"payload": 7}, "base64 text, found int"),
+        ({"payload": "YR=="}, "canonical base64, found 'YR=='"),
+    ],
+)
+def test_an_error_about_an_envelope_says_what_is_wrong(fields: dict[str, object], words: str) -> None:
+    with pytest.raises(FormatError) as refused:
+        seal.open(changed(**fields), [KEY.public], TYPE, "here")
+    assert str(refused.value) == f"here: expected {words}"
