@@ -1,6 +1,7 @@
 """Measures the index: octets a record, look-ups, full text, and a rebuild from an archive that lies in the page cache.
 
     python benchmarks/index.py rows 100000        rows of made-up captures straight into an index
+    python benchmarks/index.py growth 100000 1000000 10000000        the same for each size, as a table
     python benchmarks/index.py rebuild 20 200     captures of so many resources by the real write path, then rebuilt
 
 The same seed makes the same rows; nothing is sent anywhere. Everything is written below a temporary folder. Times are
@@ -44,6 +45,22 @@ RESOURCES: Final = 66
 """Answers of a capture, each with its request and its facts: three records, as the recorder writes them."""
 LINKS: Final = 100
 WORDS: Final = 400
+KEYS: Final = 20_000
+"""Look-ups of each kind, of records that chance picks among all."""
+PICKED: Final = """SELECT r.record_id, r.payload, u.url FROM records r JOIN urls u ON u.number = r.url
+WHERE r.capture = ? AND r.n = ?"""
+LOOK_UPS: Final = {
+    "record id": """SELECT r.n, u.url, r.payload, w.file, r.offset, r.length
+FROM records r JOIN warcs w ON w.capture = r.capture AND w.n = r.warc LEFT JOIN urls u ON u.number = r.url
+WHERE r.record_digits = substr(:record_id, -8) AND r.record_id = :record_id""",
+    "payload": """SELECT r.n, u.url, r.payload, w.file, r.offset, r.length
+FROM records r JOIN warcs w ON w.capture = r.capture AND w.n = r.warc LEFT JOIN urls u ON u.number = r.url
+WHERE r.payload_digits = substr(:payload, 8, 8) AND r.payload = :payload""",
+    "URL": """SELECT r.n, u.url, r.payload, w.file, r.offset, r.length
+FROM urls u JOIN records r ON r.url = u.number JOIN warcs w ON w.capture = r.capture AND w.n = r.warc
+WHERE u.url = :url""",
+}
+"""What is asked by each key: the record with its URL, its payload's digest, and where it lies."""
 
 
 def made(number: int, chance: random.Random, words: list[str]) -> Rows:
@@ -127,56 +144,83 @@ def vocabulary(chance: random.Random) -> list[str]:
     return rare + [each for at, each in enumerate(rare[:200], 1) for _ in range(40_000 // (at + 20))]
 
 
-def rows(records: int, folder: Path) -> None:
-    """Fill an index with about *records* records and measure what it costs and answers."""
+def measured(records: int, folder: Path) -> dict[str, str]:
+    """Fill an index with about *records* records, and return what it costs and how fast it answers, by name."""
     chance = random.Random(1)  # noqa: S311 - made-up pages
     words = vocabulary(chance)
-    captures = [made(number, chance, words) for number in range(min(200, max(1, records // (3 * RESOURCES))))]
     number = max(1, records // (3 * RESOURCES))
     path = folder / "index.db"
-    inserting = 0.0
-    begun = time.process_time()
+    took = 0.0
     with created(path) as index:
         for at in range(number):
-            each = captures[at] if at < len(captures) else made(at, chance, words)
+            each = made(at, chance, words)
             before = time.process_time()
             index.replace(each)
-            inserting += time.process_time() - before
+            took += time.process_time() - before
         last = time.process_time()
-    inserting += time.process_time() - last
-    print(f"made and entered in {time.process_time() - begun:.1f} s")
+    took += time.process_time() - last
     with reading(path) as index:
         size = index.size()
-        total = sum(size.counts.values())
-        print(f"{total:,} rows, {size.counts['records']:,} of them records, {size.octets:,} octets")
-        print(f"entering alone: {total / inserting:,.0f} rows/s, words and indexes among it")
-        print(f"octets a record without full text: {(size.octets - size.of_full_text) / size.counts['records']:.0f}")
-        print(f"octets a row without full text: {(size.octets - size.of_full_text) / total:.0f}")
-    _look_ups(path)
-    frequent, rare = words[20_000], words[15_000]
-    for name, asked in (("rare word", rare), ("frequent word", frequent), ("two words", f"{frequent} {words[19_000]}")):
-        with reading(path) as index:
-            found = index.search(Query(words=asked), 20)
-            took = _median(lambda asked=asked: index.search(Query(words=asked), 20), 20)  # type: ignore[misc]
-            print(f"full text, {name}: {found.matches:,} considered, {took * 1e3:.1f} ms with passages of 20")
+    held, total = size.counts["records"], sum(size.counts.values())
+    found = {
+        "records": f"{held:,}",
+        "rows": f"{total:,}",
+        "octets a record without full text": f"{(size.octets - size.of_full_text) / held:.0f}",
+        "octets a row without full text": f"{(size.octets - size.of_full_text) / total:.0f}",
+        "octets of full text a record": f"{size.of_full_text / held:.0f}",
+        "rows entered a second, words and indexes among it": f"{total / took:,.0f}",
+    }
+    return found | _look_ups(path) | _searches(path, words)
 
 
-def _look_ups(path: Path) -> None:
+def _look_ups(path: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    chance = random.Random(2)  # noqa: S311 - likewise
     with reading(path) as index:
         connection = index._db.conn  # noqa: SLF001 - what is measured is the file
-        for name, keys, asked in (
-            ("record_id", "record_id", "SELECT * FROM records WHERE record_id = ?"),
-            ("url", "url", "SELECT * FROM records WHERE url = ?"),
-            ("payload", "payload", "SELECT * FROM records WHERE payload = ?"),
-        ):
-            every = connection.execute(
-                f"SELECT {keys} FROM records WHERE {keys} IS NOT NULL AND rowid % 97 = 1 LIMIT 20000"  # noqa: S608
-            ).fetchall()
-            random.Random(2).shuffle(every)  # noqa: S311 - likewise
+        (captures,) = connection.execute("SELECT max(number) FROM captures").fetchone()
+        picked = ((chance.randint(1, captures), 3 * chance.randrange(RESOURCES) + 1) for _ in range(KEYS))
+        keys = [
+            dict(zip(("record_id", "payload", "url"), connection.execute(PICKED, each).fetchone(), strict=True))
+            for each in picked
+        ]
+        for name, asked in LOOK_UPS.items():
+            chance.shuffle(keys)
             begun = time.process_time()
-            for key in every:
-                connection.execute(asked, key).fetchone()
-            print(f"look-up by {name}: {(time.process_time() - begun) / len(every) * 1e6:.1f} µs")
+            for each in keys:
+                connection.execute(asked, each).fetchone()
+            found[f"look-up by {name}"] = f"{(time.process_time() - begun) / KEYS * 1e6:.1f} µs"
+    return found
+
+
+def _searches(path: Path, words: list[str]) -> dict[str, str]:
+    frequent, rare = words[20_000], words[15_000]
+    queries = {
+        "full text, rare word": Query(words=rare),
+        "full text, frequent word": Query(words=frequent),
+        "full text, two words": Query(words=f"{frequent} {words[19_000]}"),
+        "frequent word on one host": Query(words=frequent, host="site5.example"),
+        "all of one host": Query(host="site5.example"),
+    }
+    found: dict[str, str] = {}
+    with reading(path) as index:
+        for name, query in queries.items():
+            matches = index.search(query, 20).matches
+            took = _median(lambda query=query: index.search(query, 20), 20)  # type: ignore[misc]
+            found[name] = f"{took * 1e3:.1f} ms ({matches:,})"
+    return found
+
+
+def growth(sizes: list[int]) -> None:
+    """Print what each of *sizes* costs, side by side, as a table."""
+    columns = []
+    for records in sizes:
+        with tempfile.TemporaryDirectory(prefix="muniment-bench-") as folder:
+            columns.append(measured(records, Path(folder)))
+    for at, name in enumerate(columns[0]):
+        print("|", " | ".join((name, *(each[name] for each in columns))), "|")
+        if not at:
+            print("|---" * (len(columns) + 1) + "|")
 
 
 def _median(call: Callable[[], object], times: int) -> float:
@@ -216,7 +260,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="muniment-bench-") as folder:
         match sys.argv[1:]:
             case ["rows", records]:
-                rows(int(records), Path(folder))
+                for name, figure in measured(int(records), Path(folder)).items():
+                    print(f"{name}: {figure}")
+            case ["growth", *sizes] if sizes:
+                growth([int(each) for each in sizes])
             case ["rebuild", captures, resources]:
                 rebuild(int(captures), int(resources), Path(folder))
             case _:

@@ -1,6 +1,8 @@
 """Datasette, in an environment of its own, opens the index as it is: tables, labels, views, and the ready questions."""
 
+import html
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,14 @@ def test_digests_and_ids_are_read_and_asked_for_as_reports_print_them(index: Pat
     assert (found["payload"], found["url"]) == (image["payload"], image["url"])
     (found,) = got(index, f"/index/records.json?record_id={image['record_id']}&_shape=objects")["rows"]
     assert (found["payload"], found["content"]) == (image["payload"], image["content"])
+
+
+def test_the_link_above_the_records_leaves_what_people_read(index: Path) -> None:
+    told = json.loads(METADATA.read_text())["databases"]["index"]["tables"]["records"]["description_html"]
+    link = html.unescape(re.findall('href="([^"]+)"', told)[0])
+    (row, *_) = got(index, "/index/" + link.replace("records?", "records.json?_shape=objects&"))["rows"]
+    assert {"record_id", "date", "payload", "content"} <= set(row)
+    assert not [name for name in row if name.endswith(("_octets", "_digits", "_microseconds"))]
 
 
 def test_the_views_answer(index: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -37,6 +38,7 @@ from muniment.index import (
 )
 from muniment.model import Kind, Reason, Role, State
 
+TOLD = Path(__file__).parents[2] / "docs" / "tables.md"
 MOMENT = datetime(2024, 12, 10, 9, 30, 12, 7, tzinfo=UTC)
 FIRST, SECOND = "20241210T093012Z-aaaaaa", "20250101T000000Z-bbbbbb"
 PAYLOAD, CONTENT, STATEMENT, FILE = (Digest.of_bytes(each) for each in (b"payload", b"content", b"statement", b"file"))
@@ -246,7 +248,9 @@ def test_a_manifest_of_more_lines_than_can_be_told_apart_is_refused() -> None:
 
 
 def questions() -> Iterator[tuple[str, str]]:
-    """Give the ready questions of Datasette and those of a search, each by a name."""
+    """Give the ready questions of Datasette, those of the documentation and those of a search, each by a name."""
+    for at, sql in enumerate(re.findall("```sql\n(.*?)```", TOLD.read_text(encoding="utf-8"), re.DOTALL)):
+        yield f"docs {at}", sql
     described = json.loads(files("muniment.index").joinpath("datasette.json").read_text(encoding="utf-8"))
     for name, query in described["databases"]["index"]["queries"].items():
         yield name, query["sql"]
