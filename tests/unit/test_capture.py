@@ -1,5 +1,6 @@
 """The write path over the sample article: what was served is what is kept, in the order that survives a crash."""
 
+import gzip
 import json
 import os
 import stat
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
+import archives
+import hostile
 from conftest import SampleCapture, loopback_rules, make_archive, make_desk
 from muniment import durable, layout, manifest, sample
 from muniment.capture import commit
@@ -17,8 +20,9 @@ from muniment.errors import DigestMismatch, FormatError, StoreError
 from muniment.log.journal import Journal
 from muniment.log.leaf import Leaf, LeafType
 from muniment.message.url import Url
-from muniment.model import Exchange, Kind, Limits, Reason, Record, Role, State
+from muniment.model import Exchange, Kind, Limits, Reason, Record, Role, Rules, State, Verdict
 from muniment.seal import dsse
+from muniment.verify import Depth, verify
 
 
 def lines(where: SampleCapture) -> tuple[manifest.Description, list[Record]]:
@@ -268,3 +272,32 @@ def test_two_captures_at_once_share_one_archive(site: sample.Site, tmp_path: Pat
     leaves = [Leaf.decode(leaf, "test") for leaf in Journal(archive.root, archive.origin).entries()]
     assert len({each.id for each in done}) == 3
     assert Counter(leaf.type for leaf in leaves) == {LeafType.OPEN: 3, LeafType.CAPTURE: 3}
+
+
+def test_what_a_capture_decodes_in_all_is_bounded_and_the_rest_is_kept_without_a_digest_of_its_content(
+    tmp_path: Path,
+) -> None:
+    page = b"<title>T</title>" + b"".join(b"<link rel=stylesheet href=/%d.css>" % number for number in range(4))
+    sheets = {
+        f"/{number}.css": hostile.answer(
+            gzip.compress(b"/* %d */" % number * 40_000), "200 OK", "Content-Type: text/css", "Content-Encoding: gzip"
+        )
+        for number in range(4)
+    }
+    pages = {"/": hostile.answer(page, "200 OK", "Content-Type: text/html"), **sheets}
+    rules = Rules(
+        allow_net=("127.0.0.0/8",),
+        resolve=("site.example=127.0.0.1",),
+        dns=False,
+        limits=Limits(delay=0, max_resource_bytes=700_000),
+    )
+    made = archives.begun(tmp_path)
+    with hostile.Served(hostile.routing(pages.__getitem__)) as served:
+        url = Url.parse(served.url())
+        done = commit.capture(url, make_desk(made.archive, rules), stop=threading.Event(), said=lambda *_: None)
+    _, records = read_manifest(made.root, done.id)
+    coded = [line for line in records if line.kind is Kind.RESPONSE and line.media_type == "text/css"]
+    assert [line.outcome for line in coded] == [Reason.OK] * 4
+    assert sorted(line.content is None for line in coded) == [False, False, True, True]
+    found = verify(made.root, made.trust, outside=made.outside, depth=Depth.PAYLOADS)
+    assert found.verdict is Verdict.PASS

@@ -133,9 +133,7 @@ def draft(desk: Desk, seed: str) -> Iterator[Draft]:
             lambda name: _warcinfo(capture_id, name, desk.clock.now()),
         )
         stack.callback(writer.close)
-        recorder = Recorder(
-            writer, lines, salt=lambda: token_bytes(16), decoded_cap=desk.rules.limits.max_resource_bytes
-        )
+        recorder = Recorder(writer, lines, salt=lambda: token_bytes(16), decodable=desk.rules.limits.max_resource_bytes)
         stack.callback(recorder.abandon)
         yield Draft(capture_id, seed, opened, began, desk, place, recorder, writer, lines)
     durable.remove(archive.path(layout.lock(capture_id)))
@@ -251,7 +249,8 @@ def _read_back_one(stream: BinaryIO, line: Record, spool: Spool, cap: int) -> No
         ("record", line.record, found.record),
     ]
     if line.kind is Kind.RESPONSE:
-        again = entity.measure(spool.finish(), cap=cap)
+        # What was not decoded then is not decoded now.
+        again = entity.measure(spool.finish(), cap=0 if line.content is None else cap)
         wrote += [("payload", line.payload, again.payload), ("content", line.content, again.content)]
     for name, expected, got in wrote:
         if expected != got:

@@ -53,7 +53,11 @@ def chain_digest(chain: Iterable[bytes]) -> Digest:
 
 
 class Recorder:
-    """Takes exchanges from many threads and writes them from one; ``recorded`` are the octets of their answers."""
+    """Takes exchanges from many threads and writes them from one; ``recorded`` are the octets of their answers.
+
+    Content codings are taken off for a digest until that has given *decodable* octets in all, so that many bodies that
+    each expand in proportion cannot hold a capture up; beyond that a line has no ``content``.
+    """
 
     def __init__(
         self,
@@ -61,14 +65,14 @@ class Recorder:
         draft: Appending,
         *,
         salt: Callable[[], bytes],
-        decoded_cap: int,
+        decodable: int,
     ) -> None:
         self.lines: list[Record] = []
         self.recorded = 0
         self._writer = writer
         self._draft = draft
         self._salt = salt
-        self._cap = decoded_cap
+        self._decodable = decodable
         self._connections: set[str] = set()
         self._unsynced = 0
         self._failure: BaseException | None = None
@@ -184,7 +188,8 @@ class Recorder:
     def _answer(self, taken: Taken, block: BinaryIO, common: dict[str, Any]) -> list[tuple[Entry, dict[str, Any]]]:
         exchange, about = taken.exchange, f"urn:uuid:{uuid.uuid4()}"
         block.seek(0)
-        found = entity.measure(block, cap=self._cap)
+        found = entity.measure(block, cap=self._decodable)
+        self._decodable = max(0, self._decodable - found.decoded)
         media_type = exchange.field_value("content-type").partition(";")[0].strip().lower()[:200]
         fields = (*_network(exchange.connection), ("WARC-Concurrent-To", f"<{about}>"))
         if exchange.framing != "chunked":  # the field's tools digest a chunked body with its chunks (FACTS)

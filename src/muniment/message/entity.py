@@ -27,7 +27,7 @@ class Entity:
     ``block`` and ``block_size`` are of all its octets; ``payload`` and ``size`` of the entity body, transfer coding
     removed and trailers left out, as far as it came; ``content`` of that body without its content codings. Where
     those cannot be taken off, ``content`` is None and ``fault`` says why in a sentence. ``fault`` also names a
-    broken or unfinished chunked coding.
+    broken or unfinished chunked coding. ``decoded`` counts the octets that taking them off gave, none without them.
     """
 
     block: Digest
@@ -36,6 +36,7 @@ class Entity:
     size: int
     content: Digest | None
     fault: str
+    decoded: int
 
 
 def stored_head(block: BinaryIO) -> Head:
@@ -103,7 +104,7 @@ def measure(block: BinaryIO, *, cap: int) -> Entity:
     if not codings:
         found = body.digest()
     fault = "; ".join(filter(None, (faults.text, fault)))
-    return Entity(whole.digest(), whole.size, body.digest(), body.size, found, fault)
+    return Entity(whole.digest(), whole.size, body.digest(), body.size, found, fault, plain.size)
 
 
 def _codings(head: Head) -> tuple[str, ...]:
