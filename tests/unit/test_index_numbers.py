@@ -121,6 +121,14 @@ def test_what_only_a_capture_named_goes_with_it_and_what_another_names_stays(pat
     assert texts(path, "media_types", "media_type") == {"image/jpeg"}
 
 
+def test_what_a_capture_named_goes_too_where_it_is_entered_twice_into_an_index_that_is_made(tmp_path: Path) -> None:
+    with created(tmp_path / "index.db") as index:
+        index.replace(rows(FIRST, [record(FIRST, 1, "https://old.example/", media_type="font/woff2")]))
+        index.replace(rows(FIRST, [record(FIRST, 1, "https://new.example/")]))
+    assert texts(tmp_path / "index.db", "hosts", "host") == {"new.example"}
+    assert texts(tmp_path / "index.db", "media_types", "media_type") == {"image/jpeg"}
+
+
 @pytest.mark.parametrize("named", ["records", "final", "links", "failures", "articles"])
 def test_a_url_stays_as_long_as_anything_names_it(path: Path, named: str) -> None:
     url = "https://a.example/one"
@@ -234,11 +242,15 @@ def test_every_id_and_every_moment_is_read_as_it_was_written(tmp_path: Path, ide
 
 
 def test_a_url_that_names_no_host_has_none_and_many_of_one_site_have_the_same(tmp_path: Path) -> None:
-    urls = ["about:invalid", "mailto:a@a.example", "https://b.example:8443/a", "http://b.example/b?https://c.example/"]
+    long = "a." * 300 + "example"
+    urls = [
+        "about:invalid", "mailto:a@a.example", "https://b.example:8443/a", "http://b.example/b?https://c.example/",
+        f"https://{long}/", "https://[::1]:8080/", "https://a b/",
+    ]  # fmt: skip
     with created(tmp_path / "index.db") as index:
         index.replace(rows(FIRST, [record(FIRST, n, url) for n, url in enumerate(urls)]))
     found = asked(tmp_path / "index.db", "SELECT u.url, h.host FROM urls u LEFT JOIN hosts h ON h.number = u.host")
-    assert found == list(zip(urls, [None, None, "b.example", "b.example"], strict=True))
+    assert found == list(zip(urls, [None, None, "b.example", "b.example", long, "::1", None], strict=True))
 
 
 def test_a_manifest_of_more_lines_than_can_be_told_apart_is_refused() -> None:

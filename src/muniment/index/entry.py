@@ -67,14 +67,17 @@ def enter(connection: sqlite3.Connection, rows: Rows) -> None:
     connection.executemany(_INSERT_WORDS, _words(connection, rows, capture))
 
 
-def leave(connection: sqlite3.Connection, capture: int) -> None:
-    """Delete everything that is held of the capture with the number *capture*; the caller holds a transaction."""
+def leave(connection: sqlite3.Connection, capture: int) -> numbers.Named:
+    """Delete the rows of the capture with the number *capture*; the caller holds a transaction.
+
+    Returns what they named, for :func:`muniment.index.numbers.forget`: another capture may name it too.
+    """
     found = [n for (n,) in connection.execute(_FOUND, (capture,))]
     connection.executemany(_DELETE_WORDS, [_folded(capture, n, worded(connection, capture, n)) for n in found])
     gone = numbers.named(connection, capture)
     for statement in _DELETE:
         connection.execute(statement, (capture,))
-    numbers.forget(connection, gone)
+    return gone
 
 
 def worded(connection: sqlite3.Connection, capture: int, n: int) -> Worded:

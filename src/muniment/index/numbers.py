@@ -19,6 +19,8 @@ __all__ = ["Named", "backwards", "document", "forget", "named", "of_media_types"
 
 _LINES: Final = 24
 # What stands before the path tells the host (RFC 3986 3.2), and is the same for many URLs.
+# One that is longer than names of hosts are is not remembered, so that no page can fill the memory.
+_USUAL: Final = 300
 _AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\\]*")
 
 
@@ -132,12 +134,16 @@ def backwards(host: str) -> str:
 def _host(url: str) -> str:
     """Return the host that *url* names, in ASCII; empty where it names none."""
     found = _AUTHORITY.match(url)
-    return _host_of(found[0]) if found else ""
+    if not found:
+        return ""
+    return (_remembered if len(found[0]) <= _USUAL else _host_of)(found[0])
 
 
-@lru_cache(maxsize=4096)
 def _host_of(authority: str) -> str:
     try:
         return Url.parse(authority + "/").host
     except FormatError:
         return ""
+
+
+_remembered = lru_cache(maxsize=4096)(_host_of)

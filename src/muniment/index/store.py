@@ -16,7 +16,7 @@ from typing import Any, Final
 from sqlite_utils import Database
 
 from muniment.errors import ArchiveLocked, FormatError, StoreError
-from muniment.index import comparison, entry, schema, searching
+from muniment.index import comparison, entry, numbers, schema, searching
 from muniment.index.readable import TABLES, Readable
 from muniment.index.rows import CaptureRow, FailureRow, LinkRow, ResourceRow, Row, Rows, row
 
@@ -88,17 +88,21 @@ class Index:
     def __init__(self, db: Database, path: Path) -> None:
         self._db = db
         self._path = path
+        self._gone: list[numbers.Named] = []
 
     def replace(self, rows: Rows) -> None:
         """Take in *rows* in place of whatever was held of that capture: all of it or nothing."""
         connection = self._db.conn
         # In an index that is being made one transaction holds all captures: FTS5 writes a segment at the end of each.
-        whole = contextlib.nullcontext() if connection.in_transaction else self._db.atomic()
+        being_made = connection.in_transaction
+        whole = contextlib.nullcontext() if being_made else self._db.atomic()
         with _told(self._path), whole:
             held = connection.execute("SELECT number FROM captures WHERE id = ?", (rows.capture.id,)).fetchone()
             if held is not None:
-                entry.leave(connection, *held)
+                self._gone.append(entry.leave(connection, *held))
             entry.enter(connection, rows)
+            if not being_made:  # else it has no index yet that tells what another capture names
+                self._forget()
 
     def search(self, query: searching.Query, limit: int) -> searching.Answer:
         """Return the records that match *query* best, as :func:`muniment.index.searching.search`."""
@@ -170,10 +174,16 @@ class Index:
             self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
             self._db.conn.commit()
             schema.index(self._db)
+            with self._db.atomic():
+                self._forget()
             broken = self._db.execute("PRAGMA foreign_key_check").fetchone()
             self._db.execute("PRAGMA journal_mode = WAL").fetchall()
         if broken is not None:
             raise StoreError(self._path, f"the new index is not sound ({broken}); the disk may be failing")
+
+    def _forget(self) -> None:
+        while self._gone:
+            numbers.forget(self._db.conn, self._gone.pop())
 
     def _asked(self, shape: type[Row], sql: str, bound: object) -> list[Row]:
         with _told(self._path):
