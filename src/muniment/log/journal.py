@@ -166,6 +166,7 @@ class Journal:
     def mend(self, signer: Signer, remembered: Path) -> None:
         """Finish what a crash left of an append and make durable what it left visible; *signer* and so on as above."""
         self._recovered(signer, remembered)
+        durable.sync(self.folder)
 
     def _commit(self, checkpoint: note.Checkpoint, signer: Signer, remembered: Path) -> Appended:
         signed = note.sign(checkpoint, signer)
