@@ -11,7 +11,7 @@ from conftest import times
 from muniment import layout, sample
 from small_disk import SmallDisk, small_disk
 
-SIZE = 24 << 20
+SIZE = times(12, 64) << 20  # a soak keeps more captures
 WHOLE = 1_600_000  # about what a capture of the sample takes, with the index
 
 
@@ -38,7 +38,7 @@ def test_a_disk_that_fills_up_ends_the_capture_and_loses_nothing_that_was_commit
     committed = [disk.run(*arguments, "--json", below="case").json["id"]]
     chance = random.Random(13)  # noqa: S311 - the same amounts of room in every run
     refused = 0
-    for number in range(times(3, 40)):
+    for number in range(times(3, 30)):
         room = (0, WHOLE // 2, WHOLE // 8)[number] if number < 3 else chance.randrange(WHOLE)
         disk.leave(room)
         done = disk.run(*arguments, "--json", below="case")
