@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from muniment import layout
+from muniment.capture import recovery
 from muniment.capture.archive import Archive, begin_with_keys, opened
 from muniment.capture.commit import Clock, Desk, Draft, Ending, commit, draft, signers
 from muniment.model import Connection, Exchange, Framing, Reason, Role, Rules
@@ -157,6 +158,12 @@ def captured(made: Made, mark: str, exchanges: Sequence[tuple[Exchange, Role]] |
         recorded = sum(each.response is not None for each, _ in wanted)
         committed = commit(capture, Ending(asked, recorded, interrupted=False, root_store=""))
     return replace(made, captures=(*made.captures, committed.id))
+
+
+def recovered(made: Made) -> list[recovery.Recovered]:
+    """Recover whatever a crash left in *made*, some hours later, and return what was done."""
+    where, later = made.archive, datetime(2024, 12, 10, 12, 30, tzinfo=UTC)
+    return list(recovery.recover(where, signers(where, None), recovery.unfinished(where), later))
 
 
 def archive(base: Path, marks: str = "ab") -> Made:

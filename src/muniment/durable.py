@@ -154,8 +154,17 @@ def folder(path: Path, *, exclusive: bool = False) -> None:
             above = above.parent
         for each in reversed(fresh):
             # Another capture may make the same day's folder meanwhile; only the last one can be asked to be new.
-            each.mkdir(exist_ok=not (exclusive and each == path))
-            _sync_folder(each.parent)
+            _make(each, exist_ok=not (exclusive and each == path))
+
+
+def _make(path: Path, mode: int = 0o777, *, exist_ok: bool = True) -> None:
+    was_there = path.is_dir()
+    path.mkdir(mode, exist_ok=exist_ok)
+    try:
+        _sync_folder(path.parent)
+    except PermissionError:
+        if not was_there:  # what others made may lie where this user may not look
+            raise
 
 
 def _is_used(path: Path) -> bool:
@@ -174,17 +183,15 @@ def private_folder(path: Path) -> None:
     """Make *path* for its owner alone (0700 whatever the umask), and the folders above it as usual."""
     folder(path.parent)
     with _named(path, "make the folder"):
-        if not _is_used(path):
-            path.mkdir(mode=0o700, exist_ok=True)
+        if not path.is_dir():
+            _make(path, 0o700)
             path.chmod(0o700)
-            _sync_folder(path.parent)
+        elif not _is_used(path):
+            _make(path)
 
 
 def sync(path: Path) -> None:
-    """Sync the names in the folder *path*, where it is there, and each file in it.
-
-    For what somebody else left: that it is visible says nothing about the disk.
-    """
+    """Sync each file in the folder *path*, where it is there, and their names: to be visible is not to be on the disk."""
     with _named(path, "sync the folder"):
         if not path.is_dir():
             return

@@ -7,23 +7,22 @@ the checkpoint of a size is on the disk for good, exactly those leaves are in th
 import random
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from archives import Made, begun, captured
+from archives import Made, begun, captured, recovered
 from conftest import times
 from disk import Chance, Fate, Recording, kept, lost, recorded
 from muniment import durable, layout
-from muniment.capture import commit, recovery
+from muniment.capture import recovery
 from muniment.log.journal import Journal
 from muniment.log.leaf import Leaf, LeafType
 from muniment.model import Verdict
 from muniment.verify import verify
 
 START = datetime(2024, 12, 10, 9, 30, tzinfo=UTC)
-LATER = START + timedelta(hours=3)
 SHARES = (0.02, 0.2, 0.5, 0.8, 0.98)
 
 
@@ -44,11 +43,6 @@ class Story:
 
 def entries(made: Made) -> tuple[bytes, ...]:
     return tuple(Journal(made.root, made.origin).entries())
-
-
-def recovered(made: Made) -> list[recovery.Recovered]:
-    archive = made.archive
-    return list(recovery.recover(archive, commit.signers(archive, None), recovery.unfinished(archive), LATER))
 
 
 def told(base: Path, ends: int | None = None) -> Story:

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from archives import Made, article, begun, captured, drafted
+from archives import Made, article, begun, captured, drafted, recovered
 from commands import command, muniment
 from conftest import times
+from disk import KilledError
 from muniment import durable, layout
 from muniment.capture import commit, recovery
 from muniment.errors import StoreError
@@ -26,11 +27,6 @@ from muniment.verify import verify
 
 CALLS = ("write", "fsync", "link", "rename", "replace", "unlink", "ftruncate", "mkdir", "fchmod", "open")
 START = datetime(2024, 12, 10, 9, 30, tzinfo=UTC)
-LATER = START + timedelta(hours=3)
-
-
-class KilledError(BaseException):
-    """The process is gone: nothing in it may catch this, and nothing may write after it."""
 
 
 class Killing:
@@ -86,11 +82,6 @@ def capturing(made: Made, killing: int, *, persisted: bool) -> bool:
             if killer.count < killing:
                 raise
     return killer.count >= killing
-
-
-def recovered(made: Made) -> list[recovery.Recovered]:
-    archive = made.archive
-    return list(recovery.recover(archive, commit.signers(archive, None), recovery.unfinished(archive), LATER))
 
 
 def leaves(made: Made) -> Counter[tuple[LeafType, str]]:

@@ -7,12 +7,12 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from archives import Made, article, begun, captured, drafted
+from archives import Made, article, begun, captured, drafted, recovered
 from conftest import times
 from muniment import layout, manifest
 from muniment.capture import commit, recovery
@@ -79,12 +79,6 @@ def capture_small(made: Made) -> None:
 def closed(made: Made) -> list[str]:
     leaves = map(Leaf.decode, Journal(made.root, made.origin).entries())
     return [leaf.id for leaf in leaves if leaf.type is LeafType.CAPTURE]
-
-
-def recovered(made: Made) -> list[recovery.Recovered]:
-    archive = made.archive
-    later = START + timedelta(hours=3)
-    return list(recovery.recover(archive, commit.signers(archive, None), recovery.unfinished(archive), later))
 
 
 @pytest.fixture

@@ -425,3 +425,21 @@ def test_a_lock_is_never_taken_through_a_link(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="could not lock"), durable.locked(tmp_path / "lock"):
         pass
     assert not (tmp_path / "target").exists()
+
+
+def test_an_empty_folder_of_somebody_else_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "theirs").mkdir(mode=0o755)
+    real = os.open
+
+    def unreadable(path: Path, flags: int, *rest: int) -> int:
+        if Path(path) == tmp_path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path, flags, *rest)
+
+    monkeypatch.setattr(os, "open", unreadable)
+    durable.folder(tmp_path / "theirs" / "ours")
+    durable.remove_folder(tmp_path / "theirs" / "ours")
+    durable.private_folder(tmp_path / "theirs")
+    assert mode(tmp_path / "theirs") == 0o755
+    with pytest.raises(StoreError, match="Permission denied"):
+        durable.folder(tmp_path / "new")
