@@ -132,6 +132,9 @@ def test_an_opening_whose_seed_is_not_the_one_it_commits_to_is_refused() -> None
 def test_a_statement_of_another_kind_is_refused() -> None:
     with pytest.raises(FormatError, match="predicateType"):
         manifest.decode_statement(manifest.encode_opening(OPENING), "statement.dsse.json")
+    for kind in ("https://in-toto.io/Statement/v0.1", None, 7):
+        with pytest.raises(FormatError, match=r"expected _type 'https://in-toto\.io/Statement/v1'"):
+            manifest.decode_statement(changed(manifest.encode_statement(STATEMENT), _type=kind), "statement.dsse.json")
 
 
 def test_the_statement_names_no_url() -> None:
@@ -281,3 +284,10 @@ def test_a_statement_and_an_opening_have_one_spelling_and_no_field_of_others() -
             decode(content.replace(b",", b", ", 1), "s")
         with pytest.raises(FormatError, match=r"^s: expected known fields only, found colour$"):
             decode(content.replace(b'"capture":', b'"colour":1,"capture":'), "s")
+
+
+def test_a_predicate_names_its_version() -> None:
+    payload = json.loads(manifest.encode_statement(STATEMENT))
+    del payload["predicate"]["v"]
+    with pytest.raises(FormatError, match=r"^s: expected predicate with a version v, found none$"):
+        manifest.decode_statement(canonical.encode(payload), "s")

@@ -244,7 +244,7 @@ def test_a_vkey_holds_an_ed25519_key_only() -> None:
         str(VerifierKey("case-017", PublicKey.parse_der(spki)))
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a+b", "a\u2003b", "a\x1b", "a\udc93"])
+@pytest.mark.parametrize("name", ["", "a b", "a+b", "a\u2003b", "a\x1b", "a\ud800", "\udfff"])
 def test_a_key_has_no_name_that_a_note_cannot_hold(name: str) -> None:
     with pytest.raises(FormatError, match="key name"):
         VerifierKey(name, KEY.public)
@@ -291,3 +291,9 @@ def test_whoever_signed_a_checkpoint_that_is_not_believed_is_named_up_to_four() 
         open_checkpoint(f"{CHECKPOINT.text}\n{lines}".encode(), [VKEY], "here")
     named = ", ".join(f"'{each.name}' (key id {each.id.hex()})" for each in strangers[:4])
     assert str(unknown.value) == f"here: signed by {named}; trust.toml names no log with that key"
+
+
+def test_a_signature_line_holds_a_key_id_and_at_least_an_octet_of_signature() -> None:
+    assert open_checkpoint(NOTE + "\u2014 name AAAAAAA=\n".encode(), [VKEY]) == CHECKPOINT
+    with pytest.raises(FormatError, match=r"expected a key id and a signature, found 4 octets"):
+        open_checkpoint(NOTE + "\u2014 name AAAAAA==\n".encode(), [VKEY])
