@@ -24,7 +24,7 @@ from muniment.extract import article, media_facts, reading
 from muniment.extract.article import Article, Field, encode, from_html
 from muniment.extract.dates import instant_or_day
 from muniment.message.url import Url
-from muniment.model import Kind, Limits, Rules
+from muniment.model import Kind, Limits, Record, Rules
 from muniment.sample import contents
 from muniment.warc import reader
 
@@ -417,7 +417,7 @@ def test_a_page_that_is_heavy_to_read_delays_its_capture_by_seconds_and_is_kept(
     assert any(line.kind is Kind.RESPONSE and line.status == 200 for line in lines)
 
 
-def _said(path: Path, line: manifest.Record) -> dict[str, object]:
+def _said(path: Path, line: Record) -> dict[str, object]:
     held = bytearray()
     with path.open("rb") as stream:
         place = line.position

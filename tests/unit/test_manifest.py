@@ -222,9 +222,7 @@ def test_a_line_0_that_says_anything_else_is_refused(content: bytes, words: str)
 
 
 def test_line_0_is_no_record() -> None:
-    with pytest.raises(
-        FormatError, match=r"^line 1: expected a record or an attempt, found a second line of kind capture$"
-    ):
+    with pytest.raises(FormatError, match=r"^line 1: expected a manifest line as docs/formats.md has it, found "):
         manifest.decode_record(manifest.encode_description(DESCRIPTION), "line 1")
 
 

@@ -219,3 +219,10 @@ def test_what_is_in_the_warc_is_owed_no_more(tmp_path: Path, disk: Disk) -> None
         archive = make_archive(tmp_path)
         description, _ = captured(archive, rules, served.url(), said=lambda: None, told=lambda _: None)
     assert description.verdict is State.FETCHED
+
+
+def test_a_floor_of_nothing_never_pauses(tmp_path: Path, disk: Disk) -> None:
+    space = Space(tmp_path, 0, lambda: 0.0, lambda _: None)
+    disk.free = 0
+    space.owed = lambda: FLOOR
+    space.wait(0.0)

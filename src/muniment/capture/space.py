@@ -22,7 +22,8 @@ class Space:
     """The room that is left above the limit min-free, which many threads wait for.
 
     *owed* says how many octets were received and are not in a WARC file yet, *told* is told in a sentence when the
-    capture pauses and when it goes on. Not promised: that the disk never fills, because others write there, too.
+    capture pauses and when it goes on. A floor of nothing never pauses: then the disk may fill. Not promised: that it
+    never fills otherwise, because others write there, too.
     """
 
     def __init__(self, root: Path, floor: int, monotonic: Callable[[], float], told: Callable[[str], None]) -> None:
@@ -66,6 +67,8 @@ class Space:
         return settings.spoken_size(self._floor)
 
     def _enough(self) -> bool:
+        if not self._floor:
+            return True
         # Asked for each piece that is received, so what the last look left is used up by halves before the next.
         owed = self.owed()
         if not self._paused and owed <= self._safe and self._monotonic() - self._looked < _LOOK / 10:
