@@ -45,7 +45,10 @@ docs: .venv/installed-tests
 
 bench: .venv/installed-tests
 	$(BIN)/python benchmarks/index.py rows 100000
-	$(BIN)/python benchmarks/index.py rebuild 10 200
+	@rm -rf work/bench && mkdir -p work
+	$(BIN)/python benchmarks/rebuild.py make work/bench 600
+	$(BIN)/python benchmarks/rebuild.py measure work/bench
+	@rm -rf work/bench
 	$(BIN)/python benchmarks/hostile.py all
 
 # The tests of faults and of hostile input, tried much more often than `make test` does: hours, not minutes.

@@ -1,8 +1,7 @@
-"""Measures the index: octets a record, look-ups, full text, and a rebuild from an archive that lies in the page cache.
+"""Measures the index: octets a record, look-ups, full text, and how fast rows are entered.
 
     python benchmarks/index.py rows 100000        rows of made-up captures straight into an index
     python benchmarks/index.py growth 100000 1000000 10000000        the same for each size, as a table
-    python benchmarks/index.py rebuild 20 200     captures of so many resources by the real write path, then rebuilt
 
 The same seed makes the same rows; nothing is sent anywhere. Everything is written below a temporary folder. Times are
 CPU seconds of this process, which another load on the machine changes little; waiting for the disk is not in them.
@@ -21,8 +20,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from captures import Step, answer, captured, desk, link, response
-from muniment import catalogue, layout
+from muniment import layout
 from muniment.digest import Digest
 from muniment.index import (
     ArticleRow,
@@ -232,29 +230,6 @@ def _median(call: Callable[[], object], times: int) -> float:
     return statistics.median(taken)
 
 
-def rebuild(captures: int, resources: int, folder: Path) -> None:
-    """Capture made-up pages by the real write path, then make the index from what was sealed, twice."""
-    made_by = desk(folder)
-    root = made_by.archive.root
-    for number in range(captures):
-        base = f"https://site{number}.example"
-        found = [link(f"{base}/{n}.jpg") for n in range(resources)]
-        page = response(b"<title>Market</title>", "Content-Type: text/html")
-        steps = [Step(answer(f"{base}/", page), Role.ARTICLE, title="Market", links=found)]
-        steps += [
-            Step(answer(f"{base}/{n}.jpg", response(b"%d" % n, "Content-Type: image/jpeg")), Role.IMAGE, 0)
-            for n in range(resources)
-        ]
-        captured(made_by, steps, seed=f"{base}/")
-    path = root / layout.INDEX
-    for name in ("first", "second, from a warm archive"):
-        begun = time.process_time()
-        done = catalogue.rebuild(root, path, lambda _: None)
-        took = time.process_time() - begun
-        total = sum(done.counts.values())
-        print(f"rebuild, {name}: {total:,} rows in {took:.2f} s, {total / took:,.0f} rows/s")
-
-
 def main() -> None:
     """Measure what the arguments name."""
     with tempfile.TemporaryDirectory(prefix="muniment-bench-") as folder:
@@ -264,8 +239,6 @@ def main() -> None:
                     print(f"{name}: {figure}")
             case ["growth", *sizes] if sizes:
                 growth([int(each) for each in sizes])
-            case ["rebuild", captures, resources]:
-                rebuild(int(captures), int(resources), Path(folder))
             case _:
                 sys.exit(__doc__)
 

@@ -114,7 +114,14 @@ class Doomed(threading.Thread):
 @pytest.mark.timeout(0)
 def test_of_many_captures_at_once_some_are_killed_and_all_others_commit(archive: Path) -> None:
     chance = random.Random(17)  # noqa: S311 - the same moments in every run
-    with Served(routing(lambda target: page(URLS) if target == "/" else PICTURE)) as served:
+    killed = threading.Event()
+
+    def route(target: str) -> bytes:
+        if target == f"/{URLS - 1}.png":
+            awaited(killed)  # so that none of the doomed comes to its end before
+        return page(URLS) if target == "/" else PICTURE
+
+    with Served(routing(route)) as served:
         processes = [
             subprocess.Popen(
                 command(*taken(served)), cwd=archive, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -125,9 +132,10 @@ def test_of_many_captures_at_once_some_are_killed_and_all_others_commit(archive:
         doomed = [Doomed(process, chance.randrange(1, URLS)) for process in processes[:KILLED]]
         for each in doomed:
             each.start()
-        said = [process.communicate()[0] for process in processes]
         for each in doomed:
             each.join()
+        killed.set()
+        said = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [-signal.SIGKILL] * KILLED + [0] * (PROCESSES - KILLED)
     committed = {json.loads(each)["id"] for each in said[KILLED:]}
     assert len(committed) == PROCESSES - KILLED

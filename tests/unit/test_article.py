@@ -248,8 +248,8 @@ def test_a_reader_at_its_limit_of_cpu_time_leaves_a_note() -> None:
     script = (
         "import resource, sys\n"
         "from muniment.extract import reading\n"
-        "resource.setrlimit(resource.RLIMIT_CPU, (4, 4))\n"
-        "reading._HEAVY_GROWTH = 1 << 30\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (3, 3))\n"
+        "reading._HEAVY_GROWTH = 4 << 30\n"
         f"print(*reading.read({HEAVY!r} * 2_000_000, 'https://news.example/', lambda: 60.0).notes)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

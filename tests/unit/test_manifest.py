@@ -289,3 +289,34 @@ def test_a_predicate_names_its_version() -> None:
     del payload["predicate"]["v"]
     with pytest.raises(FormatError, match=r"^s: expected predicate with a version v, found none$"):
         manifest.decode_statement(canonical.encode(payload), "s")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"kind": "capture"}, "expected a record or an attempt, found a second line of kind capture"),
+        ({"url": None}, r"expected the fields of a response, found lacking \['url'\], beyond \[\]"),
+        ({"record_id": "x"}, "expected record_id as urn:uuid:…, found 'x'"),
+        ({"parent": "x"}, "expected parent as urn:uuid:…, found 'x'"),
+        ({"tls": ""}, "expected a manifest line as docs/formats.md has it, found another form: .*"),
+        ({"n": 1.5}, "expected an integer, found 1.5"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_said(fields: dict[str, Any], words: str) -> None:
+    found = json.loads(manifest.encode_record(RECORD)) | fields
+    line = json.dumps({name: found[name] for name in sorted(found) if found[name] is not None}, separators=(",", ":"))
+    with pytest.raises(FormatError, match=f"^line 17: {words}$"):
+        manifest.decode_record(line.encode(), "line 17")
+
+
+def test_a_number_may_be_nothing_and_a_text_one_letter() -> None:
+    least = replace(RECORD, n=0, size=0, status=0, position=replace(RECORD.position, offset=0), connection="c")
+    assert manifest.decode_record(manifest.encode_record(least), "line") == least
+
+
+@pytest.mark.parametrize(
+    "broken", [{"status": -1}, {"n": 2**53}, {"url": "\ud800"}], ids=["below", "beyond", "surrogate"]
+)
+def test_no_line_is_written_that_could_not_be_read(broken: dict[str, Any]) -> None:
+    with pytest.raises(FormatError, match=f"^the line of {ID}: expected a manifest line"):
+        manifest.encode_record(replace(RECORD, **broken))
