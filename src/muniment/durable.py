@@ -191,7 +191,7 @@ def private_folder(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Sync each file in the folder *path*, where it is there, and their names; being visible, they may be lost yet."""
+    """Sync each file in the folder *path*, where it is there, and the names: visible is not yet on the disk."""
     with _named(path, "sync the folder"):
         if not path.is_dir():
             return
