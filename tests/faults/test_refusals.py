@@ -183,7 +183,8 @@ def refusing(*_: object) -> None:
 def test_a_record_that_does_not_fit_is_rolled_back_to_where_it_began(
     made: Made, tmp_path: Path, code: int, cut: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = made.warc().stat().st_size
+    # Less than any capture of the small article takes: its ids, which are chance, compress a little better or worse.
+    whole = made.warc().stat().st_size - 300
     for budget in range(code % 97, whole, times(whole // 5, 23)):
         here = replace(made, root=tmp_path / str(budget), home=tmp_path / f"{budget}-home")
         shutil.copytree(made.root, here.root)
