@@ -67,9 +67,11 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "manifest.line": ("unit/test_manifest.py",),
     "manifest.moment": ("unit/test_manifest.py",),
     "manifest.statement": ("unit/test_manifest.py",),
+    "log.tree": ("unit/test_tree.py", "properties/test_log.py"),
     "log.note": ("unit/test_note.py", "properties/test_log.py"),
     "log.leaf": ("unit/test_leaf.py",),
     "seal.dsse": ("unit/test_seal.py",),
+    "message.head": ("unit/test_head.py",),
 }
 
 

@@ -184,3 +184,20 @@ def test_a_frontier_that_is_taken_up_again_gives_the_same_root() -> None:
 
 def test_a_hundred_thousand_leaves_need_no_deep_recursion() -> None:
     assert len(tree.root(tree.leaf_hash(number.to_bytes(4)) for number in range(100_000))) == tree.HASH_SIZE
+
+
+@pytest.mark.parametrize("index", [-1, 7, 8])
+def test_an_index_outside_the_tree_is_named(index: int) -> None:
+    hashes = [tree.leaf_hash(leaf) for leaf in LEAVES[:7]]
+    with pytest.raises(NotInLog, match=f"^inclusion proof: expected an index below 7, found {index}$"):
+        tree.inclusion_proof(tree.nodes_of(hashes), index, 7)
+    with pytest.raises(NotInLog, match=f"^here: expected an index below the size 7, found {index}$"):
+        tree.verify_inclusion(tree.InclusionProof(index, 7, ()), hashes[0], hashes[0], "here")
+
+
+def test_a_path_that_ends_below_the_root_is_refused_even_where_it_ends_at_the_root_that_is_claimed() -> None:
+    a, b = tree.leaf_hash(b"a"), tree.leaf_hash(b"b")
+    with pytest.raises(NotInLog, match="found a shorter one"):
+        tree.verify_inclusion(tree.InclusionProof(0, 2, ()), a, a)
+    with pytest.raises(LogForked, match="found a shorter one"):
+        tree.verify_consistency(tree.ConsistencyProof(1, 4, (b,)), a, tree.node_hash(a, b))

@@ -124,3 +124,97 @@ def test_a_host_is_spoken_with_a_warning_only_when_it_is_not_plain_ascii() -> No
         spoken("xn--b\u00fccher.\udceb")
         == "xn--b<U+00FC>cher.<U+DCEB> [written xn--b\u00fccher.<U+DCEB>, in Latin letters]"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "port"),
+    [
+        ("http://h/", 80), ("https://h/", 443), ("ws://h/", 80), ("wss://h/", 443), ("ftp://h/", 21), ("foo://h/", 0),
+        ("http://h:443/", 443), ("https://h:1/", 1), ("foo://h:65535/", 65535),
+    ],
+)  # fmt: skip
+def test_a_url_says_which_port_to_connect_to(text: str, port: int) -> None:
+    assert Url.parse(text).port == port
+
+
+def test_every_part_of_a_url_is_taken_apart() -> None:
+    url = Url.parse(" \t\r\n\fhttps://[::1]:8443/~a?q=1#f~ \t\r\n\f")
+    assert url == Url("https://[::1]:8443/~a?q=1", "f~", "https", "::1", 8443, "[::1]:8443", "/~a?q=1")
+    assert (Url.parse("https://h/a#").fragment, Url.parse("https://h/a").fragment) == ("", None)
+    assert (Url.parse("https://h/a?").target, Url.parse("https://h/a").target) == ("/a?", "/a")
+
+
+@pytest.mark.parametrize("before", ["name", ":secret", "name:secret"])
+def test_a_name_or_a_password_before_the_host_is_asked_about_and_never_followed(before: str) -> None:
+    with pytest.raises(FormatError, match="user name and password"):
+        Url.parse(f"https://{before}@h/a")
+    assert join(PAGE, f"https://{before}@h/a").href == "https://h/a"
+
+
+WHOLE = "https://h/" + "a" * (MAX_URL - len("https://h/"))
+ACCENTS = "https://h/#" + "\u00e9" * ((MAX_URL - len("https://h/#")) // 2) + "a"
+
+
+@pytest.mark.parametrize("text", [WHOLE, ACCENTS], ids=["letters", "accents"])
+def test_a_url_of_65536_octets_is_read_and_a_longer_one_is_not(text: str) -> None:
+    assert MAX_URL == 65536 == len(text.encode())
+    for read in (Url.parse, lambda reference: join(PAGE, reference)):
+        assert read(text).scheme == "https"
+        with pytest.raises(FormatError, match=f"expected at most 65536 octets, found {len(text) + 1} characters$"):
+            read(text + "a")
+
+
+def test_a_long_way_to_a_short_url_is_not_gone() -> None:
+    with pytest.raises(FormatError, match="at most 65536 octets"):
+        Url.parse("https://h/" + "a/../" * MAX_URL)
+
+
+def test_half_a_character_in_a_page_is_read_as_a_browser_reads_it() -> None:
+    assert join(PAGE, "a\udcffb").href == "https://news.example/2024/a%EF%BF%BDb"
+
+
+REFUSED = {
+    "": ("a URL such as https://example.org/", "nothing"),
+    "example.org": ("a URL that begins with its scheme, such as https://", "no scheme"),
+    "https://": ("a host after the scheme, such as https://example.org/", "none"),
+    "https://\u00a0": ("a well-formed URL", "a host that no browser accepts: '\\xa0'"),
+    "https://a b/": ("a well-formed URL", "a host that no browser accepts: 'a b'"),
+    "https://name@a b:40000/": ("a well-formed URL", "a host that no browser accepts: 'a b:40000'"),
+    "https://[::1/": ("a host name or address that exists", "an IPv6 address that is malformed"),
+    "https://a]/": ("a host name or address that exists", "an IPv6 address that is malformed"),
+    "https://h:65536/": ("a port from 0 to 65535", "'65536'"),
+    "https://h:100000/": ("a port from 0 to 65535", "'100000'"),
+    "https://h:x/": ("a port from 0 to 65535", "'x'"),
+    "https://h:" + "9" * 5000: ("a port from 0 to 65535", f"'{'9' * 20}'"),
+    "https://" + "a b" * 40: ("a well-formed URL", f"a host that no browser accepts: {('a b' * 40)[:80]!r}"),
+    "foo://[": ("a well-formed URL", "a malformed one"),
+    "https://h.xn--a/": ("a host name that can exist", "the malformed label 'xn--a'"),
+}
+
+
+@pytest.mark.parametrize("text", REFUSED, ids=lambda text: text[:20])
+def test_the_likeliest_reason_is_told_in_words(text: str) -> None:
+    for reference in (text, f"\t {text}") if text.startswith(("https://[", "https://a", "https://h:")) else ():
+        with pytest.raises(FormatError) as refused:
+            join(PAGE, reference)
+        assert (refused.value.expected, refused.value.found) == REFUSED[text]
+    with pytest.raises(FormatError) as refused:
+        Url.parse(text)
+    assert (refused.value.expected, refused.value.found) == REFUSED[text]
+    shown = text if len(text) <= 200 else text[:200] + "\u2026"
+    assert refused.value.where == f"the URL {shown!r}"
+
+
+def test_a_reference_that_means_nothing_but_blanks_for_a_host_has_none() -> None:
+    with pytest.raises(
+        FormatError, match=r"expected a host after the scheme, such as https://example\.org/, found none$"
+    ):
+        join(PAGE, "https:// \t")
+
+
+def test_a_host_is_spoken_with_the_scripts_of_all_its_labels() -> None:
+    assert spoken("\u0430\u0431.\u03b1.example") == (
+        "<U+0430><U+0431>.<U+03B1>.example [written \u0430\u0431.\u03b1.example, in Cyrillic, Greek letters]"
+    )
+    assert spoken("\u2603.example") == "<U+2603>.example [written \u2603.example, in no letters]"
+    assert spoken("a\u202eb") == "a<U+202E>b [written a<U+202E>b, in Latin letters]"

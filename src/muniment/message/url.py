@@ -145,7 +145,7 @@ def _why(text: str, base: str | None) -> tuple[str, str]:
     """Return what was expected and what was found in *text*, which is known to be malformed."""
     if not text:
         return "a URL such as https://example.org/", "nothing"
-    if base is None and not _SCHEME.match(text.lstrip(_SPACES)):
+    if base is None and not _SCHEME.match(text):
         return "a URL that begins with its scheme, such as https://", "no scheme"
     authority = _SPECIAL_HOST.match(text.lstrip(_SPACES))
     host = authority[1].rpartition("@")[2] if authority else ""
