@@ -71,7 +71,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "log.note": ("unit/test_note.py", "properties/test_log.py"),
     "log.leaf": ("unit/test_leaf.py",),
     "seal.dsse": ("unit/test_seal.py",),
-    "message.head": ("unit/test_head.py",),
+    "message.head": ("unit/test_head.py", "unit/test_http1_connection.py"),
 }
 
 

@@ -3,7 +3,17 @@
 import pytest
 
 from muniment.errors import FormatError
-from muniment.message.head import MAX_FIELDS, MAX_HEAD, Head, end_of_head, not_http, parse_head, request_head
+from muniment.message.head import (
+    MAX_FIELDS,
+    MAX_HEAD,
+    Head,
+    Request,
+    end_of_head,
+    not_http,
+    parse_head,
+    parse_request,
+    request_head,
+)
 from muniment.message.response import Part, ResponseReader
 from muniment.model import Framing
 
@@ -30,7 +40,9 @@ def test_a_status_line_gives_version_status_and_reason(
 ) -> None:
     octets = head(line)
     framing = EMPTY if status < 200 else CLOSE
-    assert parse_head(octets) == Head(version, status, reason, (), len(octets), framing, 0, "")
+    assert parse_head(octets) == Head(
+        version=version, status=status, reason=reason, fields=(), size=len(octets), framing=framing, length=0, odd=""
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,3 +199,44 @@ def test_a_request_that_could_be_read_as_another_is_never_written(
     with pytest.raises(FormatError) as refused:
         request_head(method, target, fields)
     assert str(refused.value) == words
+
+
+def test_the_head_of_a_request_gives_every_part_of_it() -> None:
+    octets = head(b"POST http://a.example:80/x HTTP/1.0", b"Host: a.example", b"X: one", b"Y: two", b"  folded")
+    assert parse_request(octets) == Request(
+        version=(1, 0),
+        method="POST",
+        target="http://a.example:80/x",
+        fields=(("Host", "a.example"), ("X", "one"), ("Y", "two folded")),
+        size=len(octets),
+        framing=EMPTY,
+        length=0,
+        odd="",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "uri"),
+    [
+        (b"GET /a?b HTTP/1.1", "https://a.example/a?b"),
+        (b"OPTIONS * HTTP/1.1", "https://a.example"),
+        (b"CONNECT a.example:443 HTTP/1.1", "https://a.example:443"),
+        (b"GET http://b.example/ HTTP/1.1", "http://b.example/"),
+    ],
+)
+def test_each_form_of_a_target_gives_a_uri(line: bytes, uri: str) -> None:
+    assert parse_request(head(line, b"Host: a.example")).target_uri("https") == uri
+
+
+def test_a_request_without_host_names_none() -> None:
+    assert parse_request(head(b"GET /a HTTP/1.0")).target_uri("http") == "http:///a"
+
+
+@pytest.mark.parametrize(("status", "framing"), [(299, EMPTY), (300, CLOSE), (301, CLOSE)])
+def test_what_answers_a_connect_has_no_body_below_300(status: int, framing: Framing) -> None:
+    assert parse_head(head(b"HTTP/1.1 %d Said" % status), "CONNECT").framing is framing
+
+
+@pytest.mark.parametrize("coding", [b"chunked , identity", b"identity ,\tchunked", b"chunked ,,"])
+def test_blanks_around_transfer_codings_mean_nothing(coding: bytes) -> None:
+    assert parse_head(head(b"HTTP/1.1 200 OK", b"Transfer-Encoding: " + coding)).framing is CHUNKED
