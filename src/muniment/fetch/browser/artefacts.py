@@ -13,7 +13,6 @@ from typing import BinaryIO, Final
 
 from muniment import canonical
 from muniment.errors import FetchError
-from muniment.fetch.browser.devtools import PATIENCE
 from muniment.fetch.browser.launch import Browser
 from muniment.fetch.browser.page import Page
 from muniment.fetch.browser.world import Frame, Frames
@@ -28,7 +27,6 @@ _MARGIN: Final = 48
 _PIECE: Final = 1 << 20
 _LONGEST: Final = 64 << 20
 """Letters of a document; what is longer is cut there, and said."""
-_DRAWING: Final = 60.0
 
 
 class ArtefactKind(StrEnum):
@@ -83,7 +81,7 @@ class Studio:
         try:
             page.quiet()
             at, url = self._now(), page.address()
-            drawn = page.ask("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": False})["data"]
+            drawn = page.drawn("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": False})["data"]
         finally:
             page.resize(settings.width, settings.height)
         _decode(drawn, plain)
@@ -101,7 +99,7 @@ class Studio:
         foot = f'<div style="{style}">{at:%Y-%m-%dT%H:%M:%SZ} {html.escape(url[:300])} {sheets}</div>'
         wanted = {"printBackground": True, "transferMode": "ReturnAsStream", "displayHeaderFooter": True}
         wanted |= {"headerTemplate": "<span></span>", "footerTemplate": foot}
-        stream = self._page.ask("Page.printToPDF", wanted)["stream"]
+        stream = self._page.drawn("Page.printToPDF", wanted)["stream"]
         self._stream(stream, into)
         return self._facts(ArtefactKind.PDF, "application/pdf", url, at)
 
@@ -141,11 +139,13 @@ class Studio:
         length = self._page.run("dom.js", {"what": what, "at": 0, "size": 0}, frame)
         if length is None:
             return f"{frame.url} could not be read"
-        for at in range(0, min(length, _LONGEST), _PIECE):
+        at = 0
+        while at < min(length, _LONGEST):
             piece = self._page.run("dom.js", {"what": "piece", "at": at, "size": _PIECE}, frame)
             if piece is None:
                 return f"{frame.url} went away at letter {at} of {length}"
-            into.write(piece.encode("utf-8", "replace"))
+            into.write(piece["text"].encode("utf-8", "replace"))
+            at = piece["next"]
         return f"{frame.url} has {length} letters, of which the first {_LONGEST} are here" if length > _LONGEST else ""
 
     def _stream(self, stream: str, into: BinaryIO) -> None:
@@ -160,20 +160,24 @@ class Studio:
 
     def _margin(self, picture: str, line: str, width: int, height: int) -> str:
         """Return *picture* (base64) under *line*, drawn by a page of our own; nothing is fetched."""
-        devtools = self._browser.devtools
-        with self._page.sessions.spare() as session:
+        devtools, page = self._browser.devtools, self._page
+        with page.sessions.spare() as session:
             metrics = {"width": width, "height": height + _MARGIN, "deviceScaleFactor": 1, "mobile": False}
             devtools.ask("Emulation.setDeviceMetricsOverride", metrics, session=session)
             frame = devtools.ask("Page.getFrameTree", session=session)["frameTree"]["frame"]
-            ours = Frames(devtools, self._page.sessions)
+            ours = Frames(devtools, page.sessions)
             blank = Frame(frame["id"], frame["url"], session)
             for at in range(0, len(picture), _PIECE):
                 piece = {"what": "piece", "text": picture[at : at + _PIECE], "height": 0}
-                ours.run(blank, "margin.js", piece, PATIENCE)
+                ours.run(blank, "margin.js", piece, page.left(page.patience.script))
             shown = {"what": "show", "text": line, "height": _MARGIN}
-            ours.run(blank, "margin.js", shown, _DRAWING)
+            ours.run(blank, "margin.js", shown, page.left(page.patience.drawing))
             wanted = {"format": "png", "captureBeyondViewport": False}
-            return str(devtools.ask("Page.captureScreenshot", wanted, session=session, seconds=_DRAWING)["data"])
+            return str(
+                devtools.ask(
+                    "Page.captureScreenshot", wanted, session=session, seconds=page.left(page.patience.drawing)
+                )["data"]
+            )
 
 
 def _decode(text: str, into: BinaryIO) -> None:

@@ -4,6 +4,7 @@ Whoever waits reads: there is no thread. Events reach their listeners while some
 which the browser said them. A listener may ``tell``, and never ``ask``.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -180,4 +181,6 @@ class DevTools:
     def _end(self, why: str) -> NoReturn:
         """Be at an end for good: from now on every command and every wait says *why*."""
         self._gone = why
+        with contextlib.suppress(BlockingIOError):
+            self.said = (self.said + os.read(self._errors, _PIECE))[-_SAID:]
         raise FetchError(Reason.ENGINE_CRASH, why)

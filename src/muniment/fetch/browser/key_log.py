@@ -21,6 +21,8 @@ from muniment.fetch.browser.sessions import Sessions
 __all__ = ["KeyLog", "try_key_log"]
 
 _PATIENCE: Final = 15.0
+_WRITTEN: Final = 5.0
+"""Seconds for the keys to reach the disk; they were seen to come 47 ms late."""
 _LABELS: Final = (b"CLIENT_HANDSHAKE_TRAFFIC_SECRET", b"SERVER_HANDSHAKE_TRAFFIC_SECRET")  # RFC 9850 section 2
 _HELLO: Final = 43
 """RFC 8446 5.1, 4, 4.1.2: 5 octets of record, 4 of handshake, 2 of version, then the 32 of the random."""
@@ -62,7 +64,7 @@ def try_key_log(devtools: DevTools, sessions: Sessions, path: Path, folder: Path
         said = error or "it took the page"
         return KeyLog(written=False, words=f"the browser did not refuse a certificate that nobody vouches for: {said}")
     wanted = [b"%s %s " % (label, each.hex().encode()) for each in randoms for label in _LABELS]
-    if devtools.until(lambda: _holds(path, wanted), _PATIENCE):
+    if devtools.until(lambda: _holds(path, wanted), _WRITTEN):
         return KeyLog(written=True, words="the keys of a connection to ourselves were written")
     if not path.exists():
         return KeyLog(written=False, words="the browser writes no key log: its build or a policy does not allow it")

@@ -27,12 +27,13 @@ _DIALOGS: Final = {"alert": True, "beforeunload": True, "confirm": False, "promp
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long is waited, in seconds: for the load event, for quiet after it, how long quiet lasts, for one script."""
+    """How long is waited, in seconds: for the load event, for quiet, how long quiet lasts, for a script, a picture."""
 
     load: float = 45.0
     settle: float = 10.0
     quiet: float = 0.5
     script: float = 20.0
+    drawing: float = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ class Page:
         self.resize(browser.facts.settings.width, browser.facts.settings.height)
 
     def open(self, url: str) -> Opened:
-        """Open *url* and wait until it has loaded and its network is quiet, both within bounds."""
+        """Open *url*, http or https, and wait until it has loaded and its network is quiet, both within bounds."""
+        if not url.lower().startswith(("http://", "https://")):  # Chromium would show files of this machine
+            return Opened(url, "", Reason.BLOCKED_SCHEME, "only http and https are opened")
         began = time.monotonic()
         self._loaded = self._idle = False
         self._navigations, self._stopped = 0, ""
@@ -92,7 +95,7 @@ class Page:
             if failure.reason != Reason.TIMEOUT:
                 raise
             self.devtools.tell("Page.stopLoading", session=self.page)
-            return Opened(url, "", Reason.TIMEOUT, f"nothing came within {self.patience.load:.0f} seconds")
+            return Opened(url, "", Reason.TIMEOUT, f"no page came within {self.patience.load:.0f} seconds")
         if said.get("errorText"):
             return self._failed(url, said)
         self._wait(lambda: self._loaded or self._idle or bool(self._stopped), self.patience.load)
@@ -135,11 +138,16 @@ class Page:
     def resize(self, width: int, height: int) -> None:
         """Give the page a window of this size."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        metrics |= {"screenWidth": width, "screenHeight": height}
         self.ask("Emulation.setDeviceMetricsOverride", metrics)
 
     def ask(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask the browser something about the page."""
         return self._answered(lambda seconds: self.devtools.ask(method, params, session=self.page, seconds=seconds))
+
+    def drawn(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Ask for a picture of the page, which may take long although no script keeps it busy."""
+        return self.devtools.ask(method, params, session=self.page, seconds=self.left(self.patience.drawing))
 
     def address(self) -> str:
         """Return the URL of the page's own document."""

@@ -105,7 +105,7 @@ class Sessions:
                 target = self.live.get(event.session)
                 words = "its process ended: by a fault, by a lack of memory, or killed"
                 self._notes.take(NoteKind.CRASH, target.url if target else "", words)
-                if event.session == self.page:
+                if event.session == self.page and not self.crashed:
                     self.crashed = f"the page crashed: {words}"
             case "Page.windowOpen":
                 self._notes.take(NoteKind.POPUP, said["url"], "was asked for by the page, and not opened")

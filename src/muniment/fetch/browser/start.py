@@ -9,7 +9,7 @@ import resource
 import sys
 from typing import Final
 
-_MEMORY: Final = 6 << 30
+_MEMORY: Final = 4 << 30
 """Octets of writable private memory of each process; less breaks pages of ordinary size."""
 _FILE: Final = 4 << 30
 _FILES: Final = 8192

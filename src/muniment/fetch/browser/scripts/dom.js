@@ -1,7 +1,11 @@
 // Keep the rendered document as text, with the contents of open shadow roots, or its visible text; say how long it is.
 // With a number, give that piece of it: the whole may be larger than one message.
 function ({ what, at, size }) {
-  if (what === "piece") return globalThis.keptText.slice(at, at + size).toWellFormed();
+  if (what === "piece") {
+    let next = Math.min(at + size, globalThis.keptText.length);
+    if (/[\uD800-\uDBFF]/.test(globalThis.keptText.charAt(next - 1))) next += 1; // never half a letter
+    return { text: globalThis.keptText.slice(at, next).toWellFormed(), next };
+  }
   if (what === "text") {
     // innerText passes over shadow roots: what stands in them follows, host by host.
     const said = document.body ? [document.body.innerText] : [];

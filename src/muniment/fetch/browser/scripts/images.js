@@ -34,6 +34,7 @@ function (most) {
     }
   };
   for (const each of all) {
+    if (each.localName === "img" && each.srcset && each.getAttribute("src")) want(each.getAttribute("src"));
     if (each.getAttribute("loading") === "lazy") {
       each.loading = "eager";
       lazy += 1;
