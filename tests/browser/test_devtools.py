@@ -112,6 +112,14 @@ def test_a_browser_that_breaks_the_protocol_is_given_up_for_good(
         assert raised.value.reason == Reason.ENGINE_CRASH
 
 
+def test_an_event_in_a_form_that_is_not_known_is_a_failure_with_a_name(scripted: Any) -> None:
+    browser = scripted(lambda asked: event("Network.requestWillBeSent") + reply(asked["id"]))
+    browser.hear(lambda each: each.params["request"])
+    with pytest.raises(FetchError, match=r"told Network\.requestWillBeSent in a form that is not known") as raised:
+        browser.ask("Some.thing")
+    assert raised.value.reason == Reason.ENGINE_CRASH
+
+
 def test_a_browser_that_takes_no_commands_is_told_in_time() -> None:
     reading, ours_out = os.pipe()  # nobody reads here
     ours_in, writing = os.pipe()

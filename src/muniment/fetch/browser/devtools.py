@@ -175,8 +175,11 @@ class DevTools:
                 self._answers[found["id"]] = found
             return
         event = Event(found["method"], found.get("params", {}), found.get("sessionId", ""))
-        for listener in self._listeners:
-            listener(event)
+        try:
+            for listener in self._listeners:
+                listener(event)
+        except (KeyError, TypeError) as lacking:  # a version to come may say things otherwise
+            self._end(f"the browser told {event.method} in a form that is not known: {lacking!r}")
 
     def _end(self, why: str) -> NoReturn:
         """Be at an end for good: from now on every command and every wait says *why*."""

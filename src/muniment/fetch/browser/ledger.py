@@ -188,7 +188,7 @@ class Ledger:
         return Source.MEMORY_CACHE if key in self._cached else Source.NETWORK
 
     def _came(self, key: str, _: dict[str, Any]) -> None:
-        if key in self._alive:
+        if key in self._alive and self._lines[self._open[key]].kind not in _STREAMS:
             self._touch(key)
 
     def _finished(self, key: str, said: dict[str, Any]) -> None:

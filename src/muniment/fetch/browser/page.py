@@ -33,7 +33,7 @@ class Patience:
     settle: float = 10.0
     quiet: float = 0.5
     script: float = 20.0
-    drawing: float = 90.0
+    drawing: float = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ class Page:
         began = time.monotonic()
         self._loaded = self._idle = False
         self._navigations, self._stopped = 0, ""
+        self._unstop()
         try:
             said = self.devtools.ask(
                 "Page.navigate", {"url": url}, session=self.page, seconds=self.left(self.patience.load)
@@ -186,6 +187,11 @@ class Page:
         refused = refusals(self.ledger.all())[-1:] if error.startswith("net::ERR_CERT_") else ()
         return Opened(url, "", reason(error), error, refusal=refused[0] if refused else None)
 
+    def _unstop(self) -> None:
+        """Let the next page have what was taken from the one before it."""
+        self.devtools.tell("Fetch.disable", session=self.page)
+        self.devtools.tell("Emulation.setScriptExecutionDisabled", {"value": False}, session=self.page)
+
     def _let_go(self, why: str) -> None:
         """End the scripts of the page and of its frames, for good, and note why."""
         if self._stopped:
@@ -195,7 +201,7 @@ class Page:
         for session, target in self.sessions.live.items():
             if target.drawn:
                 stop_scripts(self.devtools, session)
-        self.devtools.tell("Page.stopLoading", session=self.page)
+        # Loading goes on: a document that is cut before its body is never painted, and no picture comes (measured).
 
     def _hear(self, event: Event) -> None:
         match event.method:
@@ -213,8 +219,13 @@ class Page:
                 self._loaded = self._idle = False
                 if self._navigations > _MOST_NAVIGATIONS:
                     self._let_go(f"the page went elsewhere {_MOST_NAVIGATIONS} times")
-            case "Page.frameRequestedNavigation" if self._navigations > _MOST_NAVIGATIONS:
-                self.devtools.tell("Page.stopLoading", session=event.session)
+                    # A refresh needs no script: from now on no document is asked for.
+                    documents = {"patterns": [{"urlPattern": "*", "resourceType": "Document"}]}
+                    self.devtools.tell("Fetch.enable", documents, session=self.page)
+            case "Fetch.requestPaused":
+                # A navigation that is aborted leaves the document where it is.
+                refused = {"requestId": event.params["requestId"], "errorReason": "Aborted"}
+                self.devtools.tell("Fetch.failRequest", refused, session=event.session)
 
     def _answer(self, event: Event) -> None:
         kind, words = event.params["type"], event.params["message"]
