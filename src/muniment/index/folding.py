@@ -16,16 +16,16 @@ __all__ = ["folded", "phrases", "tokens"]
 # Letters that Unicode does not decompose, and that people write either way; Persian and Urdu letters by their Arabic
 # likeness, because keyboards decide which of them is typed.
 _LIKE: Final = {
-    "\u0671": "\u0627", "\u0672": "\u0627", "\u0673": "\u0627", "\u0675": "\u0627",  # alef wasla and high hamzas: alef
+    "\u0671": "\u0627", "\u0672": "\u0627", "\u0673": "\u0627",  # alef wasla and alef with a wavy hamza: alef
     "\u0649": "\u064a", "\u06cc": "\u064a", "\u06d2": "\u064a", "\u06d0": "\u064a",  # alef maqsura, Farsi yeh: ya
     "\u0629": "\u0647", "\u06c1": "\u0647", "\u06c3": "\u0647", "\u06be": "\u0647", "\u06d5": "\u0647",  # to ha
-    "\u06a9": "\u0643", "\u0621": "", "\u0640": "",  # keheh: kaf; a lone hamza and the tatweel: nothing
+    "\u06a9": "\u0643", "\u0621": "", "\u0674": "", "\u0640": "",  # keheh: kaf; lone and high hamza, tatweel: nothing
     "ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ŧ": "t", "\u0131": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th",
     "\u0491": "\u0433",  # the Ukrainian ghe with upturn
 }  # fmt: skip
 # Han, kana, bopomofo and hangul, with the supplementary planes of Han.
 _ALONE: Final = (
-    (0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3021, 0x3029), (0x3041, 0x30FF), (0x3105, 0x312F), (0x3131, 0x318E),
+    (0x3005, 0x3007), (0x3021, 0x3029), (0x3041, 0x30FF), (0x3105, 0x312F),
     (0x31A0, 0x31BF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xA960, 0xA97C), (0x1100, 0x11FF),
     (0xAC00, 0xD7FB), (0xF900, 0xFAFF), (0x1B000, 0x1B16F), (0x20000, 0x323AF),
 )  # fmt: skip
@@ -60,9 +60,8 @@ def tokens(text: str) -> Iterator[tuple[str, int, int]]:
             if held:
                 yield held, begin, end
                 held = ""
-            if alone := piece.strip():
-                for each in alone.split():
-                    yield each, at, at + 1
+            for each in piece.split():
+                yield each, at, at + 1
         elif piece:
             begin = begin if held else at
             held, end = held + piece, at + 1
