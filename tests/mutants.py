@@ -72,6 +72,8 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "log.leaf": ("unit/test_leaf.py",),
     "seal.dsse": ("unit/test_seal.py",),
     "message.head": ("unit/test_head.py", "unit/test_http1_connection.py"),
+    "message.url": ("unit/test_url.py",),
+    "index.folding": ("unit/test_folding.py",),
 }
 
 

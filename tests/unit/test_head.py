@@ -57,10 +57,10 @@ def test_what_is_no_status_line_is_shown(line: bytes) -> None:
 def test_fields_are_text_without_the_blanks_around_them_and_folded_lines_are_joined() -> None:
     read = parse_head(
         b"HTTP/1.1 200 OK\r\n folded: into nothing\r\n\tnor this\r\n~A~ \t:\t ~b~ \r\n  ~c~ \n\td: e\r\nno colon\r\n"
-        b": nameless\nX:y:z\r\n\r\n"
+        b": nameless\nX:y:z\r\n \r\n w\r\n\r\n"
     )
-    assert read.fields == (("~A~", "~b~ ~c~ d: e"), ("", "nameless"), ("X", "y:z"))
-    assert read.values("x") == ("y:z",)
+    assert read.fields == (("~A~", "~b~ ~c~ d: e"), ("", "nameless"), ("X", "y:z  w"))
+    assert read.values("x") == ("y:z  w",)
 
 
 def test_members_of_a_list_lose_the_blanks_around_them_and_nothing_else() -> None:
@@ -99,6 +99,7 @@ FRAMINGS = {
     (b"Content-Length: 5, 6",): (CLOSE, 0, "its Content-Length fields contradict each other: 5, 6"),
     (b"Transfer-Encoding: chunked",): (CHUNKED, 0, ""),
     (b"transfer-encoding: identity, ,gzip", b"Transfer-Encoding: CHUNKED, "): (CHUNKED, 0, ""),
+    (b"Transfer-Encoding: gzip,\t chunked ",): (CHUNKED, 0, ""),
     (b"Transfer-Encoding: chunked", b"Content-Length: 5"): (CHUNKED, 0, BOTH),
     (b"Transfer-Encoding: chunked, gzip", b"Content-Length: 5"): (CLOSE, 0, NO_END),
     (b"Transfer-Encoding: chunked~",): (CLOSE, 0, NO_END),

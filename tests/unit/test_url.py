@@ -218,3 +218,5 @@ def test_a_host_is_spoken_with_the_scripts_of_all_its_labels() -> None:
     )
     assert spoken("\u2603.example") == "<U+2603>.example [written \u2603.example, in no letters]"
     assert spoken("a\u202eb") == "a<U+202E>b [written a<U+202E>b, in Latin letters]"
+    # A Tangut ideograph, which some versions of Python know as a letter without a name; newer ones name it.
+    assert spoken("\U00017000.example").endswith(("in Unnamed letters]", "in Tangut letters]"))
