@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from archives import Made, begun, captured
 from commands import muniment
 from conftest import times
 from muniment import catalogue, layout
+from muniment.errors import MunimentError
 from muniment.index import Query, reading
 
 CAPTURES = times(12, 200)
@@ -104,3 +106,23 @@ def test_a_writer_in_the_middle_of_writing_holds_up_no_reader(made: Made) -> Non
         assert muniment("list", "--json", cwd=made.root, **home).json["captures"]
         assert muniment("show", made.captures[0], cwd=made.root, **home).status == 0
         writing.rollback()
+
+
+def test_a_change_waits_for_whoever_holds_the_file_for_a_moment(made: Made) -> None:
+    failed: list[MunimentError] = []
+
+    def enter() -> None:
+        try:
+            catalogue.add(made.root, made.captures[0])
+        except MunimentError as failure:
+            failed.append(failure)
+
+    with closing(sqlite3.connect(made.path(layout.INDEX), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        entering = threading.Thread(target=enter)
+        entering.start()
+        entering.join(0.5)
+        assert (entering.is_alive(), failed) == (True, [])
+        other.execute("ROLLBACK")
+        entering.join(60)
+    assert (entering.is_alive(), failed) == (False, [])

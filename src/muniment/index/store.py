@@ -82,6 +82,22 @@ def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
         connection.rollback()
 
 
+@contextlib.contextmanager
+def _change(connection: sqlite3.Connection) -> Iterator[None]:
+    """Do everything inside or nothing; waits for its turn at the beginning, where SQLite lets it wait.
+
+    The archive's lock keeps other writers out. But whoever opens a file that nobody had open holds it for a moment, to
+    see whether its write-ahead log has to be recovered, and a change that had begun by reading would not wait for that.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
 class Index:
     """An open index. Questions return rows in a fixed order; only an index opened by ``writing`` takes rows in."""
 
@@ -95,7 +111,7 @@ class Index:
         connection = self._db.conn
         # In an index that is being made one transaction holds all captures: FTS5 writes a segment at the end of each.
         being_made = connection.in_transaction
-        whole = contextlib.nullcontext() if being_made else self._db.atomic()
+        whole = contextlib.nullcontext() if being_made else _change(connection)
         with _told(self._path), whole:
             held = connection.execute("SELECT number FROM captures WHERE id = ?", (rows.capture.id,)).fetchone()
             if held is not None:
