@@ -10,7 +10,7 @@ import pytest
 from muniment.digest import Digest
 from muniment.errors import FormatError
 from muniment.model import Kind
-from muniment.warc.fields import HEAD_LIMIT, RULES, Head, checked, parse
+from muniment.warc.fields import HEAD_LIMIT, RULES, Head, Rule, checked, parse
 from muniment.warc.writer import Writer
 from warc_entries import Disk, entry, record, stored, walked, warcinfo
 
@@ -211,3 +211,83 @@ def test_a_header_of_one_mebibyte_is_read_and_a_longer_one_is_not() -> None:
     assert len(read.head.value("X-Long")) == room > 1_000_000
     with pytest.raises(FormatError, match="at most 1 MiB"):
         walked(record("X-Long: " + "x" * (room + 1)))
+
+
+# ISO 28500:2017 clause 5, written a second time: clause, shape, required on, not allowed on.
+DERIVED = "warcinfo conversion continuation"
+BUT_REVISIT = "warcinfo response resource request metadata conversion continuation"
+CLAUSES = {
+    "WARC-Record-ID": ("5.2", "<URI>", "*", ""),
+    "Content-Length": ("5.3", "1 to 18 digits", "*", ""),
+    "WARC-Date": ("5.4", "a UTC date like 2024-12-10T09:30:12.000001Z", "*", ""),
+    "WARC-Type": ("5.5", "a record type", "*", ""),
+    "Content-Type": ("5.6", "a media type", "", ""),
+    "WARC-Concurrent-To": ("5.7", "<URI>", "", DERIVED),
+    "WARC-Block-Digest": ("5.8", "algorithm:value", "", ""),
+    "WARC-Payload-Digest": ("5.9", "algorithm:value", "", "warcinfo metadata"),
+    "WARC-IP-Address": ("5.10", "an IPv4 or IPv6 address", "", DERIVED),
+    "WARC-Refers-To": ("5.11", "<URI>", "", "warcinfo response resource request continuation"),
+    "WARC-Refers-To-Target-URI": ("5.12", "a URI", "", BUT_REVISIT),
+    "WARC-Refers-To-Date": ("5.13", "a UTC date", "", BUT_REVISIT),
+    "WARC-Target-URI": (
+        "5.14", "a URI, ASCII without spaces", "response resource request revisit conversion continuation", "warcinfo"
+    ),
+    "WARC-Truncated": ("5.15", "length, time, disconnect, unspecified or a token", "", ""),
+    "WARC-Warcinfo-ID": ("5.16", "<URI>", "", "warcinfo"),
+    "WARC-Filename": ("5.17", "text", "", "response resource request metadata revisit conversion continuation"),
+    "WARC-Profile": ("5.18", "a URI", "revisit", ""),
+    "WARC-Identified-Payload-Type": ("5.19", "a media type", "", ""),
+    "WARC-Segment-Number": ("5.20", "digits", "continuation", ""),
+    "WARC-Segment-Origin-ID": (
+        "5.21", "<URI>", "continuation", "warcinfo response resource request metadata revisit conversion"
+    ),
+    "WARC-Segment-Total-Length": (
+        "5.22", "digits", "", "warcinfo response resource request metadata revisit conversion"
+    ),
+}  # fmt: skip
+WELL_FORMED = {
+    "<URI>": ["<urn:uuid:1>", "urn:uuid:1", "<http://a|b^c>"],
+    "a URI": ["http://a.example/", "<dns:a>"],
+    "a URI, ASCII without spaces": ["http://a.example/?q=<>", "<dns:a>"],
+    "1 to 18 digits": ["0", "9" * 18],
+    "digits": ["1", "2"],
+    "a UTC date like 2024-12-10T09:30:12.000001Z": ["2024", "2024-12-10T09:30:12.000001Z"],
+    "a UTC date": ["2024-12", "2024-12-10T09:30Z"],
+    "a record type": ["response", "my-own"],
+    "a media type": ["text/html", "text/html; charset=x", "a/b \t; c"],
+    "algorithm:value": ["sha256:ab", "sha1:A=", "my-own:+/"],
+    "an IPv4 or IPv6 address": ["192.0.2.7", "2001:db8::1"],
+    "length, time, disconnect, unspecified or a token": ["length", "my-own"],
+    "text": ["", "anything at all: \u5317"],
+}
+MALFORMED = {
+    "<URI>": ["", "urn", "<urn:uuid:1", "urn:a b", "1:a", "urn:\u00e4", "a:"],
+    "a URI": ["a.example", ":a"],
+    "a URI, ASCII without spaces": ["http://a b/", "/a"],
+    "1 to 18 digits": ["", "9" * 19, "-1", "\u0661", "1 "],
+    "digits": ["", "one"],
+    "a UTC date like 2024-12-10T09:30:12.000001Z": ["", "2024-13", "2024-12-10T09:30:12", "2024-12-10T09Z", "0000"],
+    "a UTC date": ["yesterday"],
+    "a record type": ["", "a b"],
+    "a media type": ["text", "text/", "text/html charset=x", "a b/c"],
+    "algorithm:value": ["", "ab", "sha256:", "sha256:a b"],
+    "an IPv4 or IPv6 address": ["", "192.0.2", "a.example"],
+    "length, time, disconnect, unspecified or a token": ["", "a b"],
+    "text": [],
+}
+
+
+def test_the_table_is_that_of_the_standard() -> None:
+    found = {
+        rule.name: (rule.clause, rule.shape, set(rule.required), set(rule.forbidden), rule.repeatable) for rule in RULES
+    }
+    assert found == {
+        name: (clause, shape, set(required.split()), set(forbidden.split()), name == "WARC-Concurrent-To")
+        for name, (clause, shape, required, forbidden) in CLAUSES.items()
+    }
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_value_is_held_to_the_shape_that_is_named(rule: Rule) -> None:
+    assert [text for text in WELL_FORMED[rule.shape] if not rule.well_formed(text)] == []
+    assert [text for text in MALFORMED[rule.shape] if rule.well_formed(text)] == []
