@@ -158,20 +158,19 @@ def folder(path: Path, *, exclusive: bool = False) -> None:
 
 
 def _make(path: Path, mode: int = 0o777, *, exist_ok: bool = True) -> None:
-    was_there = path.is_dir()
-    path.mkdir(mode, exist_ok=exist_ok)
+    is_new = not (exist_ok and path.is_dir())
+    if is_new:
+        path.mkdir(mode, exist_ok=exist_ok)
     try:
         _sync_folder(path.parent)
     except PermissionError:
-        if not was_there:  # what others made may lie where this user may not look
+        if is_new:  # what others made may lie where this user may not look
             raise
 
 
 def _is_used(path: Path) -> bool:
-    """Say whether *path* is a folder that holds something: then its name was synced before that came into it.
-
-    An empty one may have been made a moment ago, by a process that was killed before it synced the name or is about to.
-    """
+    """Say whether *path* is a folder that holds something: then its name was synced before that came into it."""
+    # An empty one may be of a process that is about to sync its name, or was killed before it did.
     try:
         with os.scandir(path) as entries:
             return next(entries, None) is not None
