@@ -42,6 +42,8 @@ WHOLE = {
     b" \t005\t \r\nhello\r\n 0 \r\n\r\n": b"hello",
     b"f\r\n\r\n0\r\n\r\n5\r\nhel\r\n\r\n0\r\n\r\n": b"\r\n0\r\n\r\n5\r\nhel\r\n",
     b"0000000000000001\r\na\r\n0\r\n\r\n": b"a",
+    b"1\r\na\r\n0\r\n5\r\nhello\r\n\r\n": b"a",
+    b"0\n3\nabc\n\n": b"",
     b"2;" + b"x" * 1001 + b"\r\nab\r\n0\r\n\r\n": b"ab",
     b"0\r\n" + b"a" * 9000 + b"\r\n" + b"b" * 9000 + b"\n\r\n": b"",
 }  # fmt: skip
@@ -62,6 +64,14 @@ def test_nothing_more_is_taken_once_a_body_has_ended() -> None:
     assert (chunked.feed(b"1\r\nb"), chunked.taken, chunked.size) == (b"", 0, 1)
 
 
+def test_a_size_that_comes_in_two_pieces_is_one_size() -> None:
+    content = b"ab\r\n0\r\n\r\n4567890\r\n"  # 18 octets, which are 12 in hexadecimal
+    chunked = Chunked()
+    assert chunked.feed(b"1") == b""
+    assert chunked.feed(b"2\r\n" + content + b"\r\n0\r\n\r\n") == content
+    assert chunked.end is End.WHOLE
+
+
 SIZE = "a chunk's size is {!r} instead of a hexadecimal number"
 AFTER = "a chunk is followed by {!r} instead of a line's end"
 BROKEN = {
@@ -71,6 +81,7 @@ BROKEN = {
     b"-1\r\n": SIZE.format(b"-1"),
     b"0x1\r\n": SIZE.format(b"0x1"),
     b"1 1\r\n": SIZE.format(b"1 1"),
+    b"1~\r\n": SIZE.format(b"1~"),
     b"12345678901234567\r\n": SIZE.format(b"12345678901234567"),
     b"1\r\na\r\n" + b"z" * 50 + b"\r\n": SIZE.format(b"z" * 40),
     b"1\r\nabc": AFTER.format(b"b"),

@@ -10,7 +10,7 @@ import pytest
 from muniment.digest import Digest
 from muniment.errors import FormatError
 from muniment.model import Kind
-from muniment.warc.fields import HEAD_LIMIT, RULES, Head, Rule, checked, parse
+from muniment.warc.fields import HEAD_LIMIT, RULES, Head, Rule, checked, parse, writable
 from muniment.warc.writer import Writer
 from warc_entries import Disk, entry, record, stored, walked, warcinfo
 
@@ -291,3 +291,29 @@ def test_the_table_is_that_of_the_standard() -> None:
 def test_a_value_is_held_to_the_shape_that_is_named(rule: Rule) -> None:
     assert [text for text in WELL_FORMED[rule.shape] if not rule.well_formed(text)] == []
     assert [text for text in MALFORMED[rule.shape] if rule.well_formed(text)] == []
+
+
+def test_a_head_gives_its_values_whatever_the_case_of_their_names() -> None:
+    head = parse(b"warc/1.0\r\nX-A:  ~1~ \r\nwarc-TYPE: Response\r\nx-a: 2\r\nX-B: 3\r\n\r\n", "here")
+    assert (head.version, head.type) == ("1.0", "response")
+    assert (head.value("x-A"), head.values("x-A")) == ("~1~", ("~1~", "2"))
+    assert (head.value("Y"), head.values("Y")) == ("", ())
+
+
+def test_a_head_that_may_be_written_is_of_our_version() -> None:
+    fields = parse(record().partition(b"\r\n\r\n")[0] + b"\r\n\r\n", "here").fields
+    assert writable(fields, "here") == Head("1.1", fields)
+
+
+@pytest.mark.parametrize(("kind", "number", "kept"), [("resource", 1, True), ("resource", 2, False)])
+def test_only_a_continuation_has_a_segment_number_above_one(kind: str, number: int, *, kept: bool) -> None:
+    origin = "WARC-Segment-Origin-ID: <urn:uuid:1>"
+    for content, good in (
+        (record(f"WARC-Type: {kind}", f"WARC-Segment-Number: {number}"), kept),
+        (record("WARC-Type: continuation", f"WARC-Segment-Number: {number}", origin), not kept),
+    ):
+        if good:
+            assert len(walked(content)) == 1
+        else:
+            with pytest.raises(FormatError, match="WARC-Segment-Number 1 on the first segment"):
+                walked(content)
