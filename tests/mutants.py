@@ -17,6 +17,7 @@ import json
 import multiprocessing
 import os
 import resource
+import signal
 import sys
 import time
 import tomllib
@@ -36,6 +37,10 @@ SOURCE: Final = TESTS.parent / "src" / "muniment"
 SURVIVORS: Final = TESTS / "mutation" / "survivors.toml"
 _MEMORY: Final = 4 << 30
 _NONE: Final = -1
+_JUDGED: Final = 64
+"""Added to the status of pytest, so that a child that broke before it judged does not look like a failed test."""
+_ENDED_BY_LIMITS: Final = frozenset({-signal.SIGXCPU, -signal.SIGKILL, -signal.SIGSEGV})
+_NOTICED: Final = frozenset({pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR})
 _SECONDS: Final = 100
 # Starting pytest is most of what a lie costs: no plugin that does not judge, and tests without fixtures of the suite.
 _PLUGINS: Final = [
@@ -119,7 +124,7 @@ def _warm() -> None:
 
 
 def _run(module: str, number: int, seconds: int) -> None:
-    """Run the tests about *module* with lie *number* told, and end with what pytest ends with."""
+    """Run the tests about *module* with lie *number* told, and end with _JUDGED and what pytest ends with."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if number != _NONE:
@@ -141,24 +146,33 @@ def _run(module: str, number: int, seconds: int) -> None:
         phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
     )
     hypothesis.settings.load_profile("mutants")
-    os._exit(pytest.main([*_PLAIN, *(str(TESTS / name) for name in MODULES[module])]))
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os._exit(_JUDGED + pytest.main([*_PLAIN, *(str(TESTS / name) for name in MODULES[module])]))
 
 
-def _ended(module: str, number: int, seconds: int) -> tuple[int, float]:
-    """Return how the tests ended with that lie told, and the CPU seconds that they took."""
+def _noticed(module: str, number: int, seconds: int) -> tuple[bool, float]:
+    """Return whether a test noticed that lie, or the limits of time and memory did, and the CPU seconds it took.
+
+    Raises RuntimeError where the tests could not be run: that says nothing about the lie.
+    """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     child = _FORKS.Process(target=_run, args=(module, number, seconds))
     child.start()
     child.join()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return child.exitcode or 0, used
+    status = (child.exitcode or 0) - _JUDGED
+    if status in _NOTICED or child.exitcode in _ENDED_BY_LIMITS:
+        return True, used
+    if status == pytest.ExitCode.OK:
+        return False, used
+    raise RuntimeError(f"the tests about {module} could not be run: status {child.exitcode}")
 
 
 def tried(module: str, sample: int) -> Iterator[tuple[str, bool]]:
     """Tell every lie about *module*, or *sample* of those that must be noticed: yield each name, and whether it was.
 
-    Raises RuntimeError where the tests about the module fail without any lie.
+    Raises RuntimeError where the tests about the module fail without any lie, or cannot be run.
     """
     told = list(enumerate(listed(module)))
     seconds = _SECONDS
@@ -167,12 +181,12 @@ def tried(module: str, sample: int) -> Iterator[tuple[str, bool]]:
         told = [(number, name) for number, name in told if name not in reasons]
         told = [told[(2 * at + 1) * len(told) // (2 * sample)] for at in range(sample)]
     else:
-        status, used = _ended(module, _NONE, _SECONDS)
-        if status:
-            raise RuntimeError(f"the tests about {module} do not pass as it stands: pytest ended with {status}")
+        fails, used = _noticed(module, _NONE, _SECONDS)
+        if fails:
+            raise RuntimeError(f"the tests about {module} do not pass as it stands")
         seconds = int(2 + 2 * used)
     for number, name in told:
-        yield name, _ended(module, number, seconds)[0] != 0
+        yield name, _noticed(module, number, seconds)[0]
 
 
 def compared(module: str, sample: int) -> Iterator[str]:
@@ -201,7 +215,6 @@ def main() -> int:
     chosen = parser.parse_args()
     if unknown := set(chosen.modules) - set(MODULES):
         parser.error(f"no such module in the table: {', '.join(sorted(unknown))}")
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     _warm()
     differs = False
     for module in chosen.modules or MODULES:

@@ -71,3 +71,13 @@ def test_lies_that_must_be_noticed_are_noticed() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(": 1 told, 1 noticed, 0 accepted, ") == len(mutants.MODULES)
+
+
+def test_tests_that_could_not_be_run_notice_nothing() -> None:
+    program = (
+        "import mutants; mutants.MODULES = {'digest': ('unit/no_such_test.py',)}; list(mutants.tried('digest', 1))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=Path(mutants.__file__).parent
+    )
+    assert done.stderr.endswith("RuntimeError: the tests about digest could not be run: status 68\n")
