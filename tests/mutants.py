@@ -78,6 +78,8 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "seal.dsse": ("unit/test_seal.py",),
     "message.head": ("unit/test_head.py", "unit/test_http1_connection.py"),
     "message.url": ("unit/test_url.py",),
+    "message.entity": ("unit/test_entity.py",),
+    "message.response": ("unit/test_response.py",),
     "message.chunked": ("unit/test_chunked.py",),
     "warc.fields": ("unit/test_warc_fields.py",),
     "index.folding": ("unit/test_folding.py",),
