@@ -151,3 +151,19 @@ def test_extensions_that_are_short_count_as_framing_too() -> None:
         assert read(chunk * (count - 1), step).end is End.MORE
         found = read(chunk * count, step)
         assert (found.end, found.fault) == (End.FAULT, FAR_MORE)
+
+
+def test_half_a_million_chunks_are_read_and_one_more_for_each_256_octets_and_no_more() -> None:
+    most = next(number for number in range(600_000) if number >= 500_000 + number // 256)
+    for dripped, last, end in (
+        (3, b"0\n\n", End.WHOLE),
+        (3, b"1\na\n0\n\n", End.FAULT),
+        (0, b"1\na\n0\n\n", End.FAULT),
+    ):
+        chunked = Chunked()
+        chunked.feed(b"1\na\n" * (most - 1 - dripped))
+        for octet in b"1\na\n" * dripped + last:
+            chunked.feed(bytes([octet]))
+        assert chunked.end is end
+    assert chunked.fault == "it has far more chunks than its content could need"
+    assert chunked.size == most
