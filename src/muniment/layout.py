@@ -16,6 +16,7 @@ __all__ = [
     "SETTINGS",
     "WORK",
     "archive_lock",
+    "browsing",
     "capture_id",
     "checkpoint",
     "checkpoint_at",
@@ -142,6 +143,11 @@ def is_torn(path: PurePosixPath, capture: str) -> bool:
 def lock(capture: str) -> PurePosixPath:
     """Return the path of the lock that the process holds in which *capture* lives."""
     return WORK / "captures" / f"{capture}.lock"
+
+
+def browsing(capture: str) -> PurePosixPath:
+    """Return the folder of the browser of *capture*: profile, spools, and the key log while it is needed."""
+    return WORK / "browsers" / capture
 
 
 def archive_lock() -> PurePosixPath:

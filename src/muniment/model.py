@@ -280,6 +280,7 @@ class Connection:
     alpn: str = ""
     chain: tuple[bytes, ...] = ()
     refused: tuple[bytes, ...] = ()
+    evidence: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,8 +290,11 @@ class Exchange:
     ``request`` are the octets that were sent. ``response`` is the spool of the final response exactly as it came,
     head and body, ``head_size`` octets of it the head with its empty line; None when no response came.
     ``interim`` are the octets of 1xx answers before it, ``surplus`` those after its end, ``raw`` what came where
-    no response could be read. ``times`` are microseconds from ``started``: dns, connect, tls, sent, first, last.
-    Whoever takes an exchange closes its spool.
+    no response could be read. Over HTTP/2 (``protocol`` "h2") the heads are transliterated, and ``transliterated`` is
+    the JSON of what they were. ``request_dropped`` counts octets of a long request that are not in ``request``.
+    ``messages`` is the spool of what passed after a switch of protocols, as lines of JSON. ``times`` are microseconds
+    from ``started``: dns, connect, tls, sent, first, last.
+    Whoever takes an exchange closes its spools.
     """
 
     url: str
@@ -310,6 +314,10 @@ class Exchange:
     interim: bytes = b""
     surplus: bytes = b""
     raw: bytes = b""
+    protocol: str = "http/1.1"
+    request_dropped: int = 0
+    transliterated: bytes = b""
+    messages: BinaryIO | None = None
     times: Mapping[str, int] = field(default_factory=dict)
     try_number: int = 1
     location: str = ""
@@ -384,7 +392,9 @@ class Rules:
 
     ``cited`` is the number of hops followed from links of the article's body. ``allow_net`` opens address ranges
     that are refused otherwise, ``resolve`` answers names as ``HOST=ADDRESS[:PORT]``, ``dns`` False refuses all
-    other names. ``tls`` is "record" (an unverified peer is flagged) or "strict" (it is refused).
+    other names. ``tls`` is "record" (an unverified peer is flagged) or "strict" (it is refused). The browser says
+    ``consent`` to walls ("reject" where that is offered, "accept", "nothing"), and speaks HTTP/1.1 alone where ``wire``
+    is "http1".
     """
 
     engine: str = "static"
@@ -396,3 +406,5 @@ class Rules:
     tls: str = "record"
     ca_files: tuple[str, ...] = ()
     user_agent: str = ""
+    consent: str = "reject"
+    wire: str = ""

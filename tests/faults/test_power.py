@@ -142,7 +142,7 @@ def test_what_a_recovery_reported_is_there_for_good_though_the_crash_before_it_h
         if story.committed(end) != story.leaves:
             wrong[ends] = ["what recovery reported is not committed"]
         for number, (at, fate) in enumerate(
-            [(end, lost), (end, Chance(chance, 0.5)), (chance.randrange(ends, end + 1), Chance(chance, 0.5))]
+            [(end, lost), (end, Chance(chance, 0.5)), (chance.randrange(min(ends, end), end + 1), Chance(chance, 0.5))]
         ):
             if found := refused(story, at, fate, tmp_path / f"{ends}-{number}"):
                 wrong[ends, at] = found

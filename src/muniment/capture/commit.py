@@ -3,17 +3,19 @@
 import io
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from secrets import token_bytes
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from muniment import __version__, durable, layout, manifest
 from muniment.capture import context, sealing
 from muniment.capture.archive import Archive
+from muniment.capture.browse import Browse, Means
 from muniment.capture.crawl import Crawl
+from muniment.capture.frontier import Want
 from muniment.capture.recorder import Recorder
 from muniment.capture.sealing import TOOL, Clock, Desk, Signers, signers
 from muniment.capture.space import Space
@@ -22,6 +24,7 @@ from muniment.digest import Digest
 from muniment.durable import Appending
 from muniment.errors import DigestMismatch, StoreError
 from muniment.extract import EXTRACTOR, article, media_facts
+from muniment.fetch.browser.find import Candidate
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.http import StaticEngine
 from muniment.fetch.spool import Spool
@@ -38,6 +41,8 @@ __all__ = ["Clock", "Committed", "Desk", "Draft", "Ending", "Signers", "capture"
 
 _GRACE: Final = 5.0
 _POLL: Final = 0.2
+_OF_THE_TIME: Final = 0.8
+"""How much of max-time a browser may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +62,27 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a capture ended: URLs wanted and answered, whether it was interrupted, against which roots TLS was held."""
+    """How a capture ended: URLs wanted and answered, whether it was interrupted, against which roots TLS was held.
 
-    asked: int
-    recorded: int
-    interrupted: bool
-    root_store: str
+    ``browser`` says which one ran and how; it is empty where none did. ``reckoned`` says that its visit came to its
+    end, so that everything that it asked for is accounted for.
+    """
+
+    asked: int = 0
+    recorded: int = 0
+    interrupted: bool = False
+    root_store: str = ""
+    browser: Mapping[str, Any] = field(default_factory=dict)
+    reckoned: bool = False
+
+    def plus(self, crawl: Crawl) -> "Ending":
+        """Return this with what *crawl* got besides."""
+        return replace(
+            self,
+            asked=self.asked + crawl.frontier.asked(),
+            recorded=self.recorded + crawl.recorded,
+            interrupted=crawl.interrupted,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +93,14 @@ class Committed:
     origin: str
     index: int
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Who is told of exchanges, and who may interrupt."""
+
+    said: Callable[[Exchange, Role], None]
+    stop: threading.Event
 
 
 #  1. Create the capture's folders exclusively, take its own flock, seal open.dsse.json (salt, seed, effective rules),
@@ -98,7 +126,8 @@ def capture(
 
     *said* is told of every exchange, *told* in a sentence when the capture pauses for lack of room on the disk. When
     *stop* is set, what is on its way has five seconds, and what there is is sealed as interrupted. Raises StoreError
-    when the disk refuses: then nothing is sealed, and what was written stays for recovery.
+    when the disk refuses: then nothing is sealed, and what was written stays for recovery. Where the desk has a browser
+    the seed is visited in it first; what the page rests on and the browser did not get is asked for after that.
     """
     clock, spools = desk.clock, desk.archive.path(layout.WORK)
     space = Space(desk.archive.root, desk.rules.limits.min_free, clock.monotonic, told)
@@ -109,13 +138,43 @@ def capture(
     with closing(engine), draft(desk, seed.href) as begun:  # 1
         ends = begun.began + desk.rules.limits.max_time
         crawl = Crawl(engine, begun.recorder, desk.rules, ends, clock.now, clock.monotonic, said, space)
-        crawl.start(seed.href)  # 2
+        wanted, ending = [Want(seed.href, Role.ARTICLE, "", "", page=True)], Ending(root_store=engine.root_store)
+        if desk.browser is not None:  # 2
+            visit = _browse(begun, desk.browser, engine, around, _Watch(said, stop))
+            crawl.frontier.know(visit.known)
+            wanted = visit.wanted if visit.facts else wanted
+            ending = replace(ending, asked=visit.asked, recorded=visit.recorded, browser=visit.facts)
+            ending = replace(ending, reckoned=bool(visit.facts) and not visit.failure)
+        crawl.start(wanted)
         while not crawl.wait(_POLL):
             if stop.is_set() and not crawl.interrupted:
                 crawl.interrupt(_GRACE)
         crawl.finish()
-        ending = Ending(crawl.frontier.asked(), crawl.recorded, crawl.interrupted, engine.root_store)
-        return commit(begun, ending)  # 3, 4, 5
+        return commit(begun, ending.plus(crawl))  # 3, 4, 5
+
+
+def _browse(
+    begun: Draft,
+    program: Candidate,
+    engine: StaticEngine,
+    around: Surroundings,
+    watch: "_Watch",
+) -> Browse:
+    """Visit the seed of *begun* in a browser, and leave some of the time for what the browser did not get."""
+    rules = begun.desk.rules
+    means = Means(
+        program=program,
+        folder=begun.desk.archive.path(layout.browsing(begun.id)),
+        rules=rules,
+        around=around,
+        roots=(engine.root_store, *rules.ca_files),
+        allowance=engine.allowance,
+        ends=begun.began + rules.limits.max_time * _OF_THE_TIME,
+        stopped=watch.stop.is_set,
+    )
+    browse = Browse(means, begun.recorder, watch.said)
+    browse.run(begun.seed)
+    return browse
 
 
 @contextmanager
@@ -180,7 +239,13 @@ def commit(begun: Draft, ending: Ending) -> Committed:
     lasted = begun.desk.clock.monotonic() - begun.began
     closed = max(begun.desk.clock.now(), begun.opened)
     around = context.Circumstances(
-        begun.id, archive.settings.archive.operator, begun.opened, closed, round(lasted * 1e6), ending.root_store
+        begun.id,
+        archive.settings.archive.operator,
+        begun.opened,
+        closed,
+        round(lasted * 1e6),
+        ending.root_store,
+        ending.browser,
     )
     account = sealing.Account(
         description=manifest.Description(
@@ -188,7 +253,7 @@ def commit(begun: Draft, ending: Ending) -> Committed:
             capture=begun.id,
             seed=begun.seed,
             engine=begun.desk.rules.engine,
-            verdict=verdict(records, interrupted=ending.interrupted),
+            verdict=verdict(records, interrupted=ending.interrupted, reckoned=ending.reckoned),
             asked=ending.asked,
             recorded=ending.recorded,
             extractors={"article": article.EXTRACTOR, "links": EXTRACTOR, "media": media_facts.EXTRACTOR},

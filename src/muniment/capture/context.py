@@ -8,7 +8,7 @@ import hashlib
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from importlib import metadata, resources
 from pathlib import Path
@@ -46,7 +46,8 @@ _RESOLVER: Final = Path("/etc/resolv.conf")
 class Circumstances:
     """What is known around a capture besides its rules.
 
-    ``lasted`` is in microseconds by the monotonic clock, None where a crash came between and nobody knows.
+    ``lasted`` is in microseconds by the monotonic clock, None where a crash came between and nobody knows. ``browser``
+    says which browser ran and how, and is empty where none did.
     """
 
     capture: str
@@ -55,6 +56,7 @@ class Circumstances:
     closed: datetime
     lasted: int | None
     root_store: str
+    browser: Mapping[str, Any] = field(default_factory=dict)
 
 
 def encode(found: Circumstances, rules: Mapping[str, Any]) -> bytes:
@@ -71,6 +73,7 @@ def encode(found: Circumstances, rules: Mapping[str, Any]) -> bytes:
         "root_store": _root_store(found.root_store, rules),
         "clock": _clock(found),
         "rules": dict(rules),
+        **({"browser": dict(found.browser)} if found.browser else {}),
     }
     return canonical.encode(document) + b"\n"
 
@@ -113,6 +116,7 @@ def rules_document(rules: Rules) -> dict[str, Any]:
         "tls": rules.tls,
         "ca-file": [{"name": Path(each).name, "digest": str(_digest(Path(each)))} for each in rules.ca_files],
         "user-agent": rules.user_agent,
+        **({"consent": rules.consent, "wire": rules.wire or "any"} if rules.engine == "browser" else {}),
     }
 
 

@@ -7,7 +7,7 @@ recorder's. What is not fetched is handed over as a failed attempt: nothing is d
 import math
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from muniment import canonical, extract
+from muniment.capture.appraisal import PAGES, appraised, media
 from muniment.capture.frontier import Frontier, Want
 from muniment.capture.recorder import Fact, Recorder
 from muniment.capture.room import Room
@@ -23,20 +24,16 @@ from muniment.errors import FetchError, FormatError
 from muniment.extract import article, media_facts
 from muniment.fetch.http import StaticEngine, Wanted
 from muniment.message import entity
-from muniment.model import Exchange, Framing, Reason, Role, Rules
+from muniment.model import Exchange, Reason, Role, Rules
 
-__all__ = ["Crawl"]
+__all__ = ["Crawl", "follow"]
 
 _WORKERS: Final = 16
 _PARSED: Final = 4 << 20
 """How much of a page or style is looked into; what lies behind is kept, and a failed attempt says so."""
-_PAGES: Final = frozenset({Role.ARTICLE, Role.EMBED, Role.CITED})
 _READ: Final = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "text/css"})
 _HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"<>\\^`{|}')
-_MEDIA: Final = frozenset({Role.IMAGE, Role.VIDEO, Role.AUDIO})
-# An answer of these roles that holds nothing is no answer; scripts and styles may be empty on purpose.
-_NEVER_EMPTY: Final = _PAGES | {Role.IMAGE, Role.VIDEO, Role.AUDIO, Role.DOCUMENT, Role.FONT}
 _LIMITS: Final = {
     Reason.LIMIT_RESOURCES: "max-resources",
     Reason.LIMIT_BYTES: "max-bytes",
@@ -89,9 +86,10 @@ class Crawl:
         self.frontier = Frontier(self.rules.limits.per_host, self.rules.limits.max_resources)
         self.space.owed = lambda: max(0, self.engine.received - self.recorder.recorded)
 
-    def start(self, seed: str) -> None:
-        """Begin with *seed*; returns at once."""
-        self.frontier.add(Want(seed, Role.ARTICLE, "", "", page=True))
+    def start(self, wants: Iterable[Want]) -> None:
+        """Begin with *wants*; returns at once."""
+        for want in wants:
+            self.frontier.add(want)
         for number in range(_WORKERS):
             worker = threading.Thread(target=self._work, name=f"fetch-{number}", daemon=True)
             self._workers.append(worker)
@@ -176,15 +174,15 @@ class Crawl:
         )
         parent, answered = want.parent, False
         for exchange in self.engine.fetch(wanted):
-            named = _judged(self._name_limit(exchange), want.role)
+            named = appraised(self._name_limit(exchange), want.role)
             answered = named.response is not None
             role = Role.REDIRECT if named.reason is Reason.REDIRECT else want.role
             with ExitStack() as held:
-                body, media = self._body(named, role, held), _media(named, role)
+                body, shown = self._body(named, role, held), media(named, role)
                 self.said(named, role)
                 record_id = self.recorder.take(named, role, parent)
-                if media is not None:
-                    self._state(named.url, record_id, media_facts.encode(media))
+                if shown is not None:
+                    self._state(named.url, record_id, media_facts.encode(shown))
                 if body is not None:
                     self._read(named, role, record_id, body, want)
             if role is Role.REDIRECT:
@@ -198,7 +196,7 @@ class Crawl:
         found = extract.links(body.kind, body.content, named.url, body.charset, self._remaining)
         found = replace(found, notes=(*found.notes, body.fault)) if body.fault else found
         self._state(named.url, record_id, extract.encode(found))
-        for each in self._follow(found, record_id, named.url, want):
+        for each in follow(found, record_id, named.url, want, self.rules.cited):
             self.frontier.add(each)
         if unread := self._unread(role, body, found, want):
             self._say_unread(named.url, record_id, unread)
@@ -259,7 +257,7 @@ class Crawl:
         if exchange.response is None or role is Role.REDIRECT or not worth:
             return None
         kind, _, parameters = media_type.partition(";")
-        kind = kind.strip().lower() or ("text/html" if role in _PAGES else "")
+        kind = kind.strip().lower() or ("text/html" if role in PAGES else "")
         if kind not in _READ:
             return None
         coded = exchange.field_value("content-encoding")
@@ -278,51 +276,24 @@ class Crawl:
         cut = len(body) >= _PARSED
         return _Body(kind, charset[1] if charset else None, bytes(body[:_PARSED]), "" if cut else fault, cut)
 
-    def _follow(self, found: extract.Found, record_id: str, referer: str, want: Want) -> Iterator[Want]:
-        for link in found.links:
-            match link.kind:
-                case extract.LinkKind.REQUISITE:
-                    yield replace(want, url=link.url, role=link.role, parent=record_id, referer=referer, page=False)
-                case extract.LinkKind.EMBED if not want.embedded:
-                    yield Want(link.url, Role.EMBED, record_id, referer, want.hops, embedded=True, page=True)
-                case extract.LinkKind.EMBED:
-                    detail = "not fetched: embedded in an embedded page, and embeds are followed one level"
-                    yield Want(
-                        link.url, Role.EMBED, record_id, referer, want.hops, refused=Reason.OUT_OF_SCOPE, detail=detail
-                    )
-                case extract.LinkKind.CITATION if want.hops < self.rules.cited and not want.embedded:
-                    yield Want(link.url, Role.CITED, record_id, referer, want.hops + 1, page=True)
-        for lost in found.unresolved:
-            # Not a URL by any reading, so it stands where a browser puts such things (CSS Values 4, about:invalid).
-            url = "about:invalid#" + quote(lost.raw, safe=_PRINTABLE)
-            detail = f"not fetched: the page asks for it by {lost.source}, but {lost.why}"
-            yield Want(url, Role.OTHER, record_id, referer, want.hops, refused=Reason.MALFORMED_URL, detail=detail)
 
-
-def _media(exchange: Exchange, role: Role) -> media_facts.Media | None:
-    """Return what the answer shows of itself where it is to be, or calls itself, something seen or heard."""
-    declared = exchange.field_value("content-type").partition(";")[0].strip().lower()[:200]
-    wanted = role in _MEDIA or Role.__members__.get(declared.partition("/")[0].upper()) in _MEDIA
-    if exchange.response is None or (exchange.status or 0) // 100 != 2 or not wanted:
-        return None
-    head, fault = bytearray(), ""
-    try:
-        for chunk in entity.content(exchange.response, cap=media_facts.LOOKED_INTO):
-            head += chunk
-            if len(head) >= media_facts.LOOKED_INTO:
-                break
-    except FormatError as broken:
-        fault = str(broken)
-    cut = len(head) >= media_facts.LOOKED_INTO
-    return media_facts.looked_into(bytes(head), declared, fault="" if cut else fault)
-
-
-def _judged(exchange: Exchange, role: Role) -> Exchange:
-    """Return *exchange* as EMPTY where it was answered with nothing and *role* is never nothing."""
-    # A chunked body of nothing is its last chunk alone: five octets (RFC 9112 7.1).
-    nothing = exchange.response is not None and exchange.response_size - exchange.head_size <= (
-        5 if exchange.framing is Framing.CHUNKED else 0
-    )
-    if exchange.reason is Reason.OK and nothing and role in _NEVER_EMPTY:
-        return replace(exchange, reason=Reason.EMPTY, detail=f"{exchange.detail}: the answer holds nothing")
-    return exchange
+def follow(found: extract.Found, record_id: str, referer: str, want: Want, cited: int) -> Iterator[Want]:
+    """Give what a page asks for that was *found* in it: *want* is how it was wanted itself, *cited* how far to go."""
+    for link in found.links:
+        match link.kind:
+            case extract.LinkKind.REQUISITE:
+                yield replace(want, url=link.url, role=link.role, parent=record_id, referer=referer, page=False)
+            case extract.LinkKind.EMBED if not want.embedded:
+                yield Want(link.url, Role.EMBED, record_id, referer, want.hops, embedded=True, page=True)
+            case extract.LinkKind.EMBED:
+                detail = "not fetched: embedded in an embedded page, and embeds are followed one level"
+                yield Want(
+                    link.url, Role.EMBED, record_id, referer, want.hops, refused=Reason.OUT_OF_SCOPE, detail=detail
+                )
+            case extract.LinkKind.CITATION if want.hops < cited and not want.embedded:
+                yield Want(link.url, Role.CITED, record_id, referer, want.hops + 1, page=True)
+    for lost in found.unresolved:
+        # Not a URL by any reading, so it stands where a browser puts such things (CSS Values 4, about:invalid).
+        url = "about:invalid#" + quote(lost.raw, safe=_PRINTABLE)
+        detail = f"not fetched: the page asks for it by {lost.source}, but {lost.why}"
+        yield Want(url, Role.OTHER, record_id, referer, want.hops, refused=Reason.MALFORMED_URL, detail=detail)

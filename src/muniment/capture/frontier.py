@@ -6,7 +6,7 @@ Threads take from here and bring back what they found; nobody waits on a host th
 import heapq
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -54,6 +54,7 @@ class Frontier:
     _seen: set[str] = field(default_factory=set)
     _active: Counter[str] = field(default_factory=Counter)
     _given: int = 0
+    _known: int = 0
     _stopped: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -62,7 +63,7 @@ class Frontier:
         with self._changed:
             if want.url in self._seen:
                 return
-            if len(self._seen) >= self.most + _LISTED:
+            if self.asked() >= self.most + _LISTED:
                 self.beyond += 1
                 self.unlisted = self.unlisted or want
                 return
@@ -71,6 +72,12 @@ class Frontier:
             heapq.heappush(waiting, (want.hops, len(self._seen), want))
             self._offer(_host(want.url))
             self._changed.notify()
+
+    def know(self, urls: Iterable[str]) -> None:
+        """Take it that *urls* were got already, so that nobody is to be asked for them again."""
+        with self._changed:
+            self._seen.update(urls)
+            self._known = len(self._seen)
 
     def take(self) -> tuple[Want, Reason | None] | None:
         """Return the next want, with LIMIT_RESOURCES where it is beyond the limit; None when there is nothing more.
@@ -121,7 +128,7 @@ class Frontier:
 
     def asked(self) -> int:
         """Return how many URLs were wanted so far."""
-        return len(self._seen)
+        return len(self._seen) - self._known
 
     def _offer(self, host: str) -> None:
         """Put the first want of *host* among those that may be taken, where the host is free."""

@@ -9,21 +9,23 @@ import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, BinaryIO, Final
 
 from muniment import canonical, manifest
-from muniment.digest import Digest
+from muniment.digest import Digest, Digester
 from muniment.durable import Appending
 from muniment.errors import StoreError
 from muniment.message import entity
 from muniment.model import Connection, Exchange, Kind, Record, Role
 from muniment.warc.writer import Entry, Writer, already_compressed
 
-__all__ = ["Fact", "Recorder", "Taken", "chain_digest"]
+__all__ = ["Fact", "Recorder", "Resource", "Taken", "chain_digest"]
 
 _WAITING: Final = 64
+_PIECE: Final = 1 << 20
+_LINES: Final = "application/x-ndjson"
 _SYNC_EVERY: Final = 64 << 20
 
 
@@ -35,6 +37,22 @@ class Fact:
     about: str
     content: bytes
     date: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something that was made or kept beside the exchanges, such as a screenshot; ``content`` is closed when written.
+
+    ``url`` names what it is, never what it shows, so that no tool takes it for an answer of the site.
+    """
+
+    url: str
+    role: Role
+    media_type: str
+    content: BinaryIO
+    date: datetime
+    parent: str
+    record_id: str = field(default_factory=lambda: f"urn:uuid:{uuid.uuid4()}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +94,7 @@ class Recorder:
         self._connections: set[str] = set()
         self._unsynced = 0
         self._failure: BaseException | None = None
-        self._waiting: queue.Queue[Taken | Fact | None] = queue.Queue(_WAITING)
+        self._waiting: queue.Queue[Taken | Fact | Resource | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -89,6 +107,11 @@ class Recorder:
     def state(self, fact: Fact) -> None:
         """Hand over a derived fact."""
         self._hand_over(fact)
+
+    def keep(self, resource: Resource) -> str:
+        """Hand over something that is no exchange; return the id of its record."""
+        self._hand_over(resource)
+        return resource.record_id
 
     def close(self) -> None:
         """Return when everything handed over is on the disk; raises StoreError when something is not."""
@@ -106,11 +129,10 @@ class Recorder:
             self._waiting.put(None)
             self._thread.join()
 
-    def _hand_over(self, item: Taken | Fact) -> None:
+    def _hand_over(self, item: Taken | Fact | Resource) -> None:
         while True:
             if self._failure is not None:
-                if isinstance(item, Taken) and item.exchange.response is not None:
-                    item.exchange.response.close()
+                _let_go(item)
                 raise StoreError(self._draft.path, f"recording has stopped: {self._failure}")
             try:
                 self._waiting.put(item, timeout=0.5)
@@ -122,7 +144,7 @@ class Recorder:
         while (item := self._waiting.get()) is not None:
             try:
                 if self._failure is None:
-                    self._write(self._exchange(item) if isinstance(item, Taken) else [self._fact(item)])
+                    self._write(self._group(item))
                     if self._waiting.empty() or self._unsynced > _SYNC_EVERY:
                         self._sync()
             except BaseException as failure:  # noqa: BLE001 - kept, and raised in the thread that waits
@@ -130,8 +152,7 @@ class Recorder:
             finally:
                 if isinstance(item, Taken):
                     self.recorded += _received(item.exchange)
-                    if item.exchange.response is not None:
-                        item.exchange.response.close()
+                _let_go(item)
         try:
             if self._failure is None:
                 self._sync()
@@ -165,6 +186,15 @@ class Recorder:
             self.lines.append(line)
             self._unsynced += each.position.length
 
+    def _group(self, item: Taken | Fact | Resource) -> list[tuple[Entry, dict[str, Any]]]:
+        match item:
+            case Taken():
+                return self._exchange(item)
+            case Fact():
+                return [self._fact(item)]
+            case _:
+                return [_resource(item)]
+
     def _fact(self, fact: Fact) -> tuple[Entry, dict[str, Any]]:
         record_id = f"urn:uuid:{uuid.uuid4()}"
         entry = _document(record_id, fact.url, fact.date, fact.content)
@@ -191,7 +221,7 @@ class Recorder:
         found = entity.measure(block, cap=self._decodable)
         self._decodable = max(0, self._decodable - found.decoded)
         media_type = exchange.field_value("content-type").partition(";")[0].strip().lower()[:200]
-        fields = (*_network(exchange.connection), ("WARC-Concurrent-To", f"<{about}>"))
+        fields = (*_network(exchange), ("WARC-Concurrent-To", f"<{about}>"))
         if exchange.framing != "chunked":  # the field's tools digest a chunked body with its chunks (FACTS)
             fields += (("WARC-Payload-Digest", str(found.payload)),)
         if exchange.truncated:
@@ -221,7 +251,12 @@ class Recorder:
         facts = _document(f"urn:uuid:{uuid.uuid4()}", exchange.url, exchange.started, _account(exchange, found.fault))
         facts = replace(facts, fields=(("WARC-Concurrent-To", f"<{taken.record_id}>"),))
         of_facts = common | {"parent": taken.record_id, "role": Role.DERIVED, "media_type": "application/json"}
-        return [(response, known), request, (facts, of_facts)]
+        group = [(response, known), request, (facts, of_facts)]
+        if exchange.messages is not None:
+            # What passed after the switch of protocols is no part of an HTTP answer.
+            kept = Resource(exchange.url, Role.OTHER, _LINES, exchange.messages, exchange.started, taken.record_id)
+            group.append(_resource(kept))
+        return group
 
     def _request(
         self, exchange: Exchange, record_id: str, other: str, common: dict[str, Any]
@@ -232,7 +267,11 @@ class Recorder:
             url=exchange.url,
             date=exchange.started,
             content_type="application/http; msgtype=request",
-            fields=(*_network(exchange.connection), ("WARC-Concurrent-To", f"<{other}>")),
+            fields=(
+                *_network(exchange),
+                ("WARC-Concurrent-To", f"<{other}>"),
+                *((("WARC-Truncated", "length"),) if exchange.request_dropped else ()),
+            ),
             block=io.BytesIO(exchange.request),
             size=len(exchange.request),
             digest=Digest.of_bytes(exchange.request),
@@ -249,6 +288,35 @@ class Recorder:
         about = f"urn:uuid:{uuid.uuid4()}"
         entry = replace(entry, fields=(("WARC-Concurrent-To", f"<{about}>"),))
         return [(entry, known), self._request(exchange, about, taken.record_id, common)]
+
+
+def _resource(kept: Resource) -> tuple[Entry, dict[str, Any]]:
+    kept.content.seek(0)
+    digester = Digester()
+    while piece := kept.content.read(_PIECE):
+        digester.update(piece)
+    entry = Entry(
+        kind=Kind.RESOURCE,
+        record_id=kept.record_id,
+        url=kept.url,
+        date=kept.date,
+        content_type=kept.media_type,
+        fields=(("WARC-Concurrent-To", f"<{kept.parent}>"),) if kept.parent else (),
+        block=kept.content,
+        size=digester.size,
+        digest=digester.digest(),
+        stored=already_compressed(kept.media_type, ""),
+    )
+    return entry, {"role": kept.role, "parent": kept.parent, "media_type": kept.media_type.partition(";")[0]}
+
+
+def _let_go(item: Taken | Fact | Resource) -> None:
+    if isinstance(item, Taken):
+        for each in (item.exchange.response, item.exchange.messages):
+            if each is not None:
+                each.close()
+    elif isinstance(item, Resource):
+        item.content.close()
 
 
 def _document(record_id: str, url: str, date: datetime, content: bytes) -> Entry:
@@ -314,6 +382,8 @@ def _account(exchange: Exchange, coding_fault: str) -> bytes:
         "interim": canonical.encode_base64(exchange.interim),
         "surplus": canonical.encode_base64(exchange.surplus),
         "raw": canonical.encode_base64(exchange.raw),
+        "request_dropped": exchange.request_dropped or "",
+        "http2": canonical.decode(exchange.transliterated, "the facts of a stream") if exchange.transliterated else "",
     }
     return canonical.encode({key: value for key, value in content.items() if value not in ("", {})})
 
@@ -331,10 +401,11 @@ def _common(made: Connection | None) -> dict[str, Any]:
     return known
 
 
-def _network(made: Connection | None) -> tuple[tuple[str, str], ...]:
+def _network(exchange: Exchange) -> tuple[tuple[str, str], ...]:
+    made = exchange.connection
     if made is None:
         return ()
-    fields = [("WARC-IP-Address", made.address), ("WARC-Protocol", "http/1.1")]
+    fields = [("WARC-IP-Address", made.address), ("WARC-Protocol", exchange.protocol)]
     if made.tls_version:
         fields += [("WARC-Protocol", made.tls_version), ("WARC-Cipher-Suite", made.cipher)]
     return tuple(fields)

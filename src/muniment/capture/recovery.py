@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from secrets import token_bytes
 from typing import BinaryIO, Final
 
-from muniment import __version__, durable, layout, manifest
+from muniment import __version__, durable, layout, manifest, scratch
 from muniment.capture import context, sealing
 from muniment.capture.archive import Archive
 from muniment.capture.sealing import TOOL, Account, Signers
@@ -144,6 +144,8 @@ class _Recovery:
 
     def _clear(self) -> None:
         """Remove what no step promises, half-made files under temporary names, and sync what is left."""
+        # The keys to what a browser received are not kept.
+        scratch.clear(self._path(layout.browsing(self.capture)))
         for folder in (layout.evidence(self.capture), layout.claims(self.capture)):
             for path in self._names(folder):
                 if path.name.startswith(".") and path.name.endswith(".tmp"):

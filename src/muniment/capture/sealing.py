@@ -15,6 +15,7 @@ from muniment import __version__, durable, layout, manifest
 from muniment.capture.archive import Archive
 from muniment.digest import Digest
 from muniment.errors import StoreError
+from muniment.fetch.browser.find import Candidate
 from muniment.log.journal import Appended, Journal
 from muniment.log.leaf import Leaf, LeafType
 from muniment.log.tree import leaf_hash, root
@@ -45,12 +46,13 @@ class Signers:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where a capture is made: which archive, with which keys, under which rules, by which clock."""
+    """Where a capture is made: which archive, with which keys, under which rules, by which clock, in which browser."""
 
     archive: Archive
     signers: Signers
     rules: Rules
     clock: Clock
+    browser: Candidate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from muniment.cli import Room, echo_json, json_option, passphrase_options, tell
 
 if TYPE_CHECKING:
     from muniment.capture.archive import Archive
+    from muniment.fetch.browser.find import Candidate
     from muniment.model import Exchange, Role, Rules
 
 __all__ = ["capture"]
@@ -44,11 +45,14 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("url")
 @click.option(
     "--engine",
-    type=click.Choice(["auto", "static"]),
+    type=click.Choice(["auto", "browser", "static"]),
     default="auto",
     show_default=True,
-    help="static fetches what the page and its styles name and runs no script; auto takes the best engine there is.",
+    help="browser is a real one, Chromium; static fetches what the page and its styles name and runs no script; auto "
+    "takes the browser where there is one.",
 )
+@click.option("--consent", type=click.Choice(["reject", "accept", "nothing"]), help="What is said to consent walls.")
+@click.option("--wire", type=click.Choice(["http1"]), help="Let the browser speak HTTP/1.1 only, kept as it crossed.")
 @click.option("--cited", type=click.IntRange(0, 5), help="Follow links of the article's body this many hops.")
 @click.option("--allow-net", multiple=True, metavar="CIDR", help="Open a private address range; recorded.")
 @click.option("--resolve", multiple=True, metavar="HOST=ADDRESS[:PORT]", help="Answer a name without DNS; recorded.")
@@ -75,7 +79,8 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
     if (host := spoken(seed.host)) != seed.host:
         tell(f"Look twice at the host: {safe(host)}")
     archive = room.archive
-    rules = _rules(archive, options)
+    browser = _browser(options["engine"], quiet=quiet)
+    rules = _rules(archive, options, "browser" if browser else "static")
     held = commit.signers(
         archive,
         read_passphrase(
@@ -87,12 +92,10 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
     )
     for each in recovered(archive, held, left_open(archive.root)):
         tell(f"Recovered {each.capture}, which was cut short before: {each.detail}.")
-    if not quiet and options["engine"] == "auto":
-        tell("Engine: static. It runs no script; what a page loads by script is not asked for.")
     stop = threading.Event()
     signal.signal(signal.SIGINT, _Interruption(stop))
     signal.signal(signal.SIGTERM, _Interruption(stop))
-    desk = commit.Desk(archive, held, rules, commit.Clock())
+    desk = commit.Desk(archive, held, rules, commit.Clock(), browser)
     done = commit.capture(seed, desk, stop=stop, said=_quiet if quiet else _progress, told=_told)
     return _account(archive, done.id, as_json=as_json)
 
@@ -126,7 +129,7 @@ def _seed(url: str) -> Any:
     return seed
 
 
-def _rules(archive: "Archive", options: dict[str, Any]) -> "Rules":
+def _rules(archive: "Archive", options: dict[str, Any], engine: str) -> "Rules":
     from muniment.capture.archive import LimitsTable, limits
     from muniment.errors import JobError
     from muniment.model import Limits, Rules
@@ -141,7 +144,7 @@ def _rules(archive: "Archive", options: dict[str, Any]) -> "Rules":
     if not agent.isprintable():
         raise JobError(f"--user-agent {agent!r}: holds a line end or another character that no request may carry")
     return Rules(
-        engine="static",
+        engine=engine,
         cited=options["cited"] if options["cited"] is not None else chosen.cited or 0,
         limits=limits(flags, limits(archive.settings.limits, Limits())),
         allow_net=options["allow_net"],
@@ -150,7 +153,30 @@ def _rules(archive: "Archive", options: dict[str, Any]) -> "Rules":
         tls=options["tls"] or chosen.tls or "record",
         ca_files=tuple(str(Path(each).absolute()) for each in ca_files),
         user_agent=agent,
+        consent=options["consent"] or "reject",
+        wire=options["wire"] or "",
     )
+
+
+def _browser(engine: str, *, quiet: bool) -> "Candidate | None":
+    """Return the browser that is used, and say so where nobody named an engine; JobError where there is none."""
+    from muniment.errors import JobError
+    from muniment.fetch.browser.find import find
+
+    if engine == "static":
+        return None
+    looked = find()
+    found = next((each for each in looked if each.fit), None)
+    if found is None and engine == "browser":
+        why = "; ".join(f"{each.path} {each.unfit}" for each in looked) or "none is installed"
+        raise JobError(
+            f"There is no browser that can be used: {why}. `muniment doctor` names the line that installs one"
+        )
+    if not quiet and found is None:
+        tell("Engine: static. It runs no script; what a page loads by script is not asked for.")
+    elif not quiet and found is not None and engine == "auto":
+        tell(f"Engine: browser ({found.path}, version {found.version}).")
+    return found
 
 
 def _quiet(_exchange: "Exchange", _role: "Role") -> None:

@@ -6,7 +6,6 @@ directly. Nothing of the environment is asked: no proxy, no .netrc, no bundle of
 
 import email.utils
 import itertools
-import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,8 +18,10 @@ import urllib3
 from muniment.errors import FetchError, FormatError
 from muniment.fetch import tls_peer
 from muniment.fetch.address import Guard, LookUp
+from muniment.fetch.allowance import Allowance
 from muniment.fetch.cookies import Cookies
 from muniment.fetch.dial import Place, Surroundings
+from muniment.fetch.outcome import located, written
 from muniment.fetch.politeness import Gate
 from muniment.fetch.wire import Request, Terms, Wire
 from muniment.message import coding
@@ -32,15 +33,10 @@ __all__ = ["USER_AGENT", "StaticEngine", "Wanted"]
 USER_AGENT: Final = "muniment/0.1 (+archival capture)"
 
 _SCHEMES: Final = frozenset({"http", "https"})
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})  # RFC 9110 15.4
-# A redirect whose body was cut still says where to go; it keeps its own reason.
-_FOLLOWED: Final = frozenset({Reason.OK, Reason.TRUNCATED_LENGTH, Reason.TRUNCATED_TIME, Reason.TRUNCATED_DISCONNECT})
 _RETRIED: Final = frozenset({429, 503})
 _RETRIES: Final = 2
 _BACKOFF: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
-_LONGEST_URL: Final = 2000
-_URL_LETTERS: Final = "!#$%&'()*+,/:;=?@[]"  # RFC 3986 2.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +79,11 @@ class StaticEngine:
     def received(self) -> int:
         """How many octets of answers were received so far."""
         return self._wire.allowance.received
+
+    @property
+    def allowance(self) -> Allowance:
+        """What the capture may still receive; whoever else receives for it takes from here too."""
+        return self._wire.allowance
 
     @property
     def exhausted(self) -> bool:
@@ -140,7 +141,7 @@ class StaticEngine:
         try:
             url = Url.parse(hop.url) if hop.base is None else join(hop.base, hop.url)
         except FormatError as malformed:
-            return self._failed(_written(hop.url), Reason.MALFORMED_URL, str(malformed))
+            return self._failed(written(hop.url), Reason.MALFORMED_URL, str(malformed))
         if url.scheme in _SCHEMES and not url.port:
             return self._failed(url.href, Reason.MALFORMED_URL, f"{url.href[:200]!r} names port 0, which no server has")
         if url.scheme not in _SCHEMES:
@@ -195,7 +196,7 @@ class StaticEngine:
         # A peer that nobody vouches for sets no cookie that a verified one would be sent.
         if exchange.connection and exchange.connection.tls in {"ok", "none"}:
             self._cookies.take(url.href, exchange.fields)
-        return _with_location(exchange, url)
+        return located(exchange, url)
 
     def _request(self, url: Url, wanted: Wanted) -> Request:
         fields = [
@@ -226,24 +227,6 @@ def _unanswered(exchange: Exchange) -> bool:
     """Say whether the peer closed without a word: a stale connection, or an early close (RFC 9112 9.3.1)."""
     nothing = exchange.response is None and not exchange.raw and not exchange.interim
     return nothing and exchange.reason is Reason.TRUNCATED_DISCONNECT
-
-
-def _with_location(exchange: Exchange, url: Url) -> Exchange:
-    """Return *exchange* as a redirect where it is one; its target may still turn out to be malformed or refused."""
-    target = exchange.field_value("Location")
-    if exchange.reason not in _FOLLOWED or exchange.status not in _REDIRECTS or not target:
-        return exchange
-    try:
-        located = join(url, target).href
-    except FormatError:
-        located = _written(target)
-    reason = Reason.REDIRECT if exchange.reason is Reason.OK else exchange.reason
-    return replace(exchange, reason=reason, location=located)
-
-
-def _written(text: str) -> str:
-    """Return what is no URL so that it can be recorded as one: short, everything unusual percent-encoded."""
-    return urllib.parse.quote(text[:_LONGEST_URL], safe=_URL_LETTERS, errors="replace")
 
 
 def _referer(referer: str, url: Url) -> str:

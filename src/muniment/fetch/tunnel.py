@@ -55,7 +55,8 @@ class Tunnel:
 
     *spool* opens a new file for the connection that it is given the id of; *refused* is told of each connection that
     does not come to stand. A connection is cut where *allowance* is spent, at the monotonic second *ends*, or by
-    ``close``; the spool says so. ``failure`` is what the disk refused, after which nothing is relayed any more.
+    ``close``; the spool says so. Nobody is connected to the hosts in ``shut``. ``failure`` is what the disk refused,
+    after which nothing is relayed any more.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Tunnel:
     ) -> None:
         self.failure: StoreError | None = None
         self.allowance = Allowance(rules.limits.max_bytes)
+        self.shut: frozenset[str] = frozenset()
         self._around = around
         self._spool = spool
         self._refused = refused
@@ -177,6 +179,8 @@ class Tunnel:
         """Connect to where *asked* leads by the rules of the capture; FetchError where nobody may or can."""
         if self.failure is not None:
             raise FetchError(Reason.INTERRUPTED, f"nothing is relayed any more: {self.failure}")
+        if asked.host.lower().rstrip(".") in self.shut:
+            raise FetchError(Reason.OUT_OF_SCOPE, f"{asked.host} serves the browser itself and is not connected to")
         if self.allowance.spent:
             raise FetchError(Reason.LIMIT_BYTES, "the capture has received as much as it may")
         until = min(self._ends, self._around.monotonic() + self._idle)

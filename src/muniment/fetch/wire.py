@@ -18,6 +18,7 @@ from muniment.fetch.address import Guard
 from muniment.fetch.allowance import Allowance
 from muniment.fetch.channel import Waiting
 from muniment.fetch.dial import Dialer, DialError, Line, Place, Stopwatch, Surroundings
+from muniment.fetch.outcome import by_status
 from muniment.fetch.reception import Bounds, Reception, receive
 from muniment.message.chunked import End
 from muniment.message.head import Head, request_head
@@ -261,7 +262,7 @@ def _ended(reception: Reception, head: Head) -> tuple[Reason, str, Truncation | 
     """Return how a response with a whole head ended: its reason, a sentence, and what cut its body."""
     reader, failure = reception.reader, reception.failure
     if reader.end is End.WHOLE:
-        return _by_status(head)
+        return by_status(head)
     if reader.end is End.CAPPED:
         return Reason.TRUNCATED_LENGTH, "the body is longer than the limit and was cut there", Truncation.LENGTH
     if reader.end is End.FAULT:
@@ -273,17 +274,3 @@ def _ended(reception: Reception, head: Head) -> tuple[Reason, str, Truncation | 
     if head.framing is Framing.LENGTH:
         why += f": {head.length} octets were announced, {reception.spool.size - head.size} came"
     return Reason.TRUNCATED_DISCONNECT, why, Truncation.DISCONNECT
-
-
-def _by_status(head: Head) -> tuple[Reason, str, Truncation | None]:
-    # The reason phrase is the server's: short, and without what writes on terminals or turns text round.
-    phrase = "".join(letter for letter in head.reason[:80] if letter.isprintable())
-    detail = f"{head.status} {phrase}".strip() + (f"; {head.odd}" if head.odd else "")
-    if 400 <= head.status < 500:
-        return Reason.HTTP_4XX, detail, None
-    if head.status == 206:  # RFC 9110 15.3.7: an answer to a Range field, which is never sent
-        return Reason.TRUNCATED_LENGTH, f"{detail}: the server sent a part where the whole was asked for", None
-    if head.odd and head.framing is Framing.CLOSE and head.status < 400:
-        return Reason.TRUNCATED_DISCONNECT, f"{detail}: whether the body is whole cannot be told", None
-    # RFC 9110 15: a status beyond 599 is treated as a 5xx.
-    return (Reason.HTTP_5XX if head.status >= 500 else Reason.OK), detail, None

@@ -49,11 +49,13 @@ class Event:
 class DevTools:
     """One browser, asked through *writing* and heard through *reading*; *errors* is where it complains.
 
-    Raises FetchError with ENGINE_CRASH where the browser is gone, with TIMEOUT where it does not answer.
+    Raises FetchError with ENGINE_CRASH where the browser is gone, with TIMEOUT where it does not answer, and with
+    INTERRUPTED wherever it is waited for once ``stopped`` says so.
     """
 
     def __init__(self, reading: int, writing: int, errors: int) -> None:
         self.said = b""
+        self.stopped: Callable[[], bool] = lambda: False
         self._reading = reading
         self._writing = writing
         self._errors = errors
@@ -103,6 +105,8 @@ class DevTools:
             left = until - time.monotonic()
             if left <= 0:
                 return False
+            if self.stopped():
+                raise FetchError(Reason.INTERRUPTED, "the capture was interrupted")
             self._hear(min(left, _STEP))
         return True
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["ALWAYS", "NOT_WANTED", "Flag", "Settings", "Window", "as_in_a_window", "flags"]
+__all__ = ["ALWAYS", "NOT_WANTED", "PHONED", "Flag", "Settings", "Window", "as_in_a_window", "flags"]
 
 
 class Window(StrEnum):
@@ -22,7 +22,7 @@ class Settings:
     *proxy* is a proxy's URL, or empty for none: then names are not looked up at all. *time_zone* is a name of the
     IANA data base, *languages* go into Accept-Language in their order. *user_agent* empty means the browser's own
     (see ``as_in_a_window``). *allowed_keys* are the SHA-256 of subject public keys (base64) whose certificates are
-    taken although they cannot be verified.
+    taken although they cannot be verified. *http1* asks for no HTTP/2.
     """
 
     proxy: str = ""
@@ -32,6 +32,7 @@ class Settings:
     time_zone: str = "UTC"
     user_agent: str = ""
     allowed_keys: tuple[str, ...] = ()
+    http1: bool = False
     window: Window = Window.HIDDEN
 
 
@@ -98,6 +99,21 @@ NOT_WANTED: Final = (
 )
 """Features of Chromium that are switched off."""
 
+PHONED: Final = frozenset(
+    {
+        "android.clients.google.com",
+        "clients2.google.com",
+        "connectivitycheck.gstatic.com",
+        "content-autofill.googleapis.com",
+        "edgedl.me.gvt1.com",
+        "optimizationguide-pa.googleapis.com",
+        "redirector.gvt1.com",
+        "safebrowsing.googleapis.com",
+        "update.googleapis.com",
+    }
+)
+"""Hosts that Chromium asks of itself in spite of every flag: no page rests on them, and they are not connected to."""
+
 
 def as_in_a_window(version: str) -> str:
     """Return what Chromium of *version* tells sites when it has a window; without one it says HeadlessChrome.
@@ -126,6 +142,8 @@ def flags(settings: Settings, profile: str, key_log: str, *, as_root: bool, smal
         if settings.proxy
         else Flag("--no-proxy-server", "no proxy of the system is used")
     )
+    if settings.http1:
+        given.append(Flag("--disable-http2", "the operator asked for HTTP/1.1 as it crosses the wire (--wire http1)"))
     if settings.user_agent:
         given.append(
             Flag(f"--user-agent={settings.user_agent}", "what sites are told, for every page and worker alike")

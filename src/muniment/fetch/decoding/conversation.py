@@ -85,7 +85,7 @@ class Conversation:
                 # The spool itself is cut: the relay was killed. What lacks is an end of each side.
                 for side in Side:
                     if side not in self._ends:
-                        self._close(side, b"the spool was cut", 0)
+                        self._close(side, b"cut: the spool", 0)
                 yield from self._cross()
                 self._crossing.give_up()
                 yield from self._cross()
@@ -110,7 +110,7 @@ class Conversation:
     def _close(self, side: Side, words: bytes, at: int) -> None:
         self._ends[side] = words
         # "cut" is our own doing, for both sides; otherwise who went first is who ended it.
-        self._first_ended = self._first_ended or side.value
+        self._first_ended = self._first_ended or (words.decode() if words.startswith(b"cut") else side.value)
         self._crossing.feed(side, b"", at)
 
     def _cross(self) -> Iterator[Told]:
@@ -181,6 +181,7 @@ class Conversation:
             server_name=shaken.server_name,
             chain=shaken.chain,
             evidence=evidence.encode(found) if found else b"",
+            refused=self._refused,
         )
 
     def _end(self) -> Iterator[Told]:

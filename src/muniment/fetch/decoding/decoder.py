@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
-from muniment.errors import FetchError, StoreError
+from muniment import scratch
+from muniment.errors import FetchError
 from muniment.fetch.decoding.child import AT, BODIES, KEYS, SPOOLS
 from muniment.fetch.decoding.telling import Done, Ended, Heard, Peer, Told, decode
 from muniment.model import Reason
@@ -18,9 +19,8 @@ from muniment.model import Reason
 __all__ = ["Decoder"]
 
 _FALLS: Final = 2
-"""How often the decoder may fall over one connection until that is given up."""
+"""How often the decoder may fall over one place of a connection until that is given up."""
 _MOST_FALLS: Final = 20
-_PRIVATE: Final = 0o600
 
 
 class Decoder:
@@ -41,24 +41,19 @@ class Decoder:
         self._told: set[tuple[str, int]] = set()
         self._peers: set[str] = set()
         self._over: set[str] = set()
-        self._falls: Counter[str] = Counter()
+        self._falls: Counter[tuple[str, int]] = Counter()
         self._failure: BaseException | None = None
         self._ending = False
         self._changing = threading.Lock()
         for each in (self.spools, self.bodies):
-            each.mkdir(mode=0o700)
+            scratch.folder(each)
         self._running = self._start()
         self._thread = threading.Thread(target=self._listen, name="decoder", daemon=True)
         self._thread.start()
 
     def spool(self, connection: str) -> BinaryIO:
         """Return the new spool of *connection*; whatever is written to it is read soon."""
-        path = self.spools / connection
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE)
-        except OSError as failure:
-            raise StoreError(path, f"could not be made: {failure.strerror}") from failure
-        return _Spool(os.fdopen(descriptor, "wb", buffering=0), self._wake)  # type: ignore[return-value]
+        return _Spool(scratch.begun(self.spools / connection), self._wake)  # type: ignore[return-value]
 
     def finish(self, seconds: float) -> None:
         """Return when everything is told; nothing may grow any more.
@@ -161,7 +156,7 @@ class Decoder:
                 self._told.add((told.connection, told.stream))
                 if not new:
                     for name in filter(None, (told.body, told.messages)):
-                        (self.bodies / name).unlink(missing_ok=True)
+                        scratch.forget(self.bodies / name)
                 return new
             case Peer():
                 new = told.connection not in self._peers
@@ -177,12 +172,14 @@ class Decoder:
         if self._failure is not None:
             raise self._failure
         culprit = (self._folder / AT).read_bytes().decode("ascii", "replace").strip() if self._begun() else ""
-        self._falls[culprit] += 1
-        if self._falls.total() > _MOST_FALLS or (not culprit and self._falls[culprit] > _FALLS):
+        exchanges = sum(1 for connection, _ in self._told if connection == culprit)
+        # Counted anew wherever it had got further: then it was ended from outside, and not by what it read there.
+        place = culprit, exchanges if culprit else len(self._told)
+        self._falls[place] += 1
+        if self._falls.total() > _MOST_FALLS or (not culprit and self._falls[place] > _FALLS):
             raise FetchError(Reason.ENGINE_CRASH, f"the decoder fell {self._falls.total()} times")
-        if culprit and self._falls[culprit] >= _FALLS:
+        if culprit and self._falls[place] >= _FALLS:
             self._over.add(culprit)
-            exchanges = sum(1 for connection, _ in self._told if connection == culprit)
             octets = (self.spools / culprit).stat().st_size
             self._heard(Ended(culprit, octets, exchanges, (f"the decoder fell over it {_FALLS} times",)))
         with self._changing:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from muniment import canonical
+from muniment import canonical, scratch
 from muniment.errors import FormatError
 from muniment.fetch.decoding.telling import Heard
 from muniment.message.events import (
@@ -49,7 +49,7 @@ class Kept:
         self._begun = False
 
     def write(self, octets: bytes) -> None:
-        """Append *octets* as far as the cap allows; OSError where the disk refuses."""
+        """Append *octets* as far as the cap allows; StoreError where the disk refuses."""
         taken = octets[: self.cap - self.size]
         self.dropped += len(octets) - len(taken)
         self.size += len(taken)
@@ -63,10 +63,7 @@ class Kept:
         return self._path.name
 
     def _flush(self) -> None:
-        with self._path.open("ab" if self._begun else "wb", buffering=0) as file:
-            view = memoryview(bytes(self._held))
-            while view:
-                view = view[file.write(view) :]
+        scratch.append(self._path, bytes(self._held), anew=not self._begun)
         self._begun = True
         self._held.clear()
 

@@ -13,10 +13,11 @@ __all__ = ["Done", "Ended", "Heard", "Peer", "Told", "decode", "encode"]
 
 
 class Peer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="peer"):
-    """A connection whose first exchange is about to be told, or whose server was refused.
+    """A connection whose first exchange is about to be told, or whose server was refused, or that cannot be read.
 
     ``opened`` is the JSON of the spool's first frame. The names of version, cipher and ALPN are empty without TLS.
-    ``evidence`` is that of the handshake (``tls.evidence.encode``), empty where there is none.
+    ``evidence`` is that of the handshake (``tls.evidence.encode``), empty where there is none. ``refused`` says that
+    the client broke off by an alert when it had seen the server's certificate.
     """
 
     connection: str
@@ -28,6 +29,7 @@ class Peer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="peer"):
     server_name: str = ""
     chain: tuple[bytes, ...] = ()
     evidence: bytes = b""
+    refused: bool = False
 
 
 class Heard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="heard"):
@@ -35,9 +37,9 @@ class Heard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="heard"
 
     ``body`` names the file with the octets of the final answer, head and body, empty where none came; ``size`` are
     those octets, ``dropped`` how many more came beyond the cap. ``request_dropped`` likewise. ``whole`` says that the
-    answer came to its end, ``ended_by`` (client, server or empty) who broke it off otherwise, and ``fault`` what was
-    wrong with it. ``messages`` names a file of what passed after a switch of protocols. ``facts`` is the JSON of
-    ``message.http2.transliteration.facts``, empty for HTTP/1.
+    answer came to its end, ``ended_by`` who broke it off otherwise (client, server, or ``cut: …`` in the words of the
+    spool: the tunnel), and ``fault`` what was wrong with it. ``messages`` names a file of what passed after a switch of
+    protocols. ``facts`` is the JSON of ``message.http2.transliteration.facts``, empty for HTTP/1.
     """
 
     connection: str

@@ -1,0 +1,344 @@
+"""One visit of the seed in a real browser: every exchange recorded as it crossed, the page as it looked, the reckoning.
+
+What the browser does is told by its own account, what crossed the wire by the decoder; neither is taken for the other.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from muniment import canonical, extract, scratch
+from muniment.capture import reckoning
+from muniment.capture.appraisal import appraised, media
+from muniment.capture.crawl import follow
+from muniment.capture.frontier import Want
+from muniment.capture.likeness import Likeness, plain
+from muniment.capture.recorder import Fact, Recorder, Resource
+from muniment.errors import FetchError, FormatError
+from muniment.extract import article, media_facts
+from muniment.fetch.allowance import Allowance
+from muniment.fetch.browser import consent
+from muniment.fetch.browser.artefacts import Studio
+from muniment.fetch.browser.behaviours import behave
+from muniment.fetch.browser.find import Candidate
+from muniment.fetch.browser.flags import Settings
+from muniment.fetch.browser.ledger import Asked
+from muniment.fetch.browser.page import Opened, Page
+from muniment.fetch.browser.refusal import CertificateRefusal, refusals
+from muniment.fetch.browser.visit import Equipment, Visit
+from muniment.fetch.decoding.exchanges import Interpreter
+from muniment.fetch.decoding.telling import Ended, Heard, Peer, Told
+from muniment.fetch.decoding.vouching import Roots, key_digest
+from muniment.fetch.dial import Surroundings
+from muniment.fetch.tunnel import Refusal
+from muniment.message.head import parse_request
+from muniment.model import Connection, Exchange, Reason, Role, Rules
+
+__all__ = ["Browse", "Means"]
+
+_ROUNDS: Final = 4
+"""How often the browser is started anew with keys that it refused and the rules let in."""
+_CHAIN: Final = 5.0
+_SPOOL: Final = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """With what a page is visited: the program, a private folder, the rules, authorities besides the browser's own.
+
+    *ends* is the monotonic second at which the visit must be over; *stopped* says that it is interrupted.
+    """
+
+    program: Candidate
+    folder: Path
+    rules: Rules
+    around: Surroundings
+    roots: tuple[str, ...]
+    allowance: Allowance
+    ends: float
+    stopped: Callable[[], bool]
+
+
+@dataclass(slots=True)
+class _Round:
+    """One start of the browser: its page, what the browser asked for, which connections were not made."""
+
+    page: Page | None = None
+    refused: list[Refusal] = field(default_factory=list)
+    lines: tuple[Asked, ...] = ()
+    left_out: int = 0
+
+    def asked(self) -> tuple[Asked, ...]:
+        """Return what the browser told of until now."""
+        return self.page.ledger.all() if self.page is not None else self.lines
+
+    @property
+    def main(self) -> str:
+        """The frame of the page itself."""
+        return self.page.sessions.target if self.page is not None else ""
+
+
+class Browse:
+    """Visits one seed and hands everything to *recorder*; *said* is told of every exchange.
+
+    After :meth:`run`, ``known`` are the URLs that were got whole, ``wanted`` what the page rests on and was not,
+    ``asked`` and ``recorded`` count what the browser put on the wire and what of it was recorded, ``facts`` say which
+    browser ran and how, and ``failure`` why the visit did not come to its end ("" where it did).
+    """
+
+    def __init__(self, means: Means, recorder: Recorder, said: Callable[[Exchange, Role], None]) -> None:
+        self.known: set[str] = set()
+        self.wanted: list[Want] = []
+        self.asked = self.recorded = 0
+        self.failure = ""
+        self.facts: dict[str, Any] = {}
+        self._means = means
+        self._recorder = recorder
+        self._said = said
+        self._now = means.around.now
+        self._lock = threading.Lock()
+        self._round = _Round()
+        self._crossed: Counter[reckoning.Key] = Counter()
+        self._late: list[Exchange] = []
+        self._documents: dict[str, str] = {}
+        self._redirected: dict[str, str] = {}
+        self._article = ""
+        self._allowed: dict[str, str] = {}
+        self._parts: dict[str, Want] = {}
+        self._roots = Roots(means.roots)
+        self._interpreter = Interpreter(Path(), self._judge)
+
+    def run(self, seed: str) -> None:
+        """Visit *seed*; returns when all is handed over. Raises StoreError where the disk refuses."""
+        rounds: list[_Round] = []
+        while True:
+            self._round, self.wanted, self._parts = _Round(), [], {}
+            rounds.append(self._round)
+            again = False
+            try:
+                again = self._visit(seed, last=len(rounds) == _ROUNDS)
+            except FetchError as failure:
+                self.failure = failure.detail
+            self._settle(everything=True)
+            self._reckon(seed, self._round)
+            if not again:
+                break
+        # What the page took in part only, such as a video that it began to play, is to be had whole.
+        self.wanted += [want for url, want in self._parts.items() if url not in self.known]
+        if self.failure:
+            self._attempt(seed, Reason.ENGINE_CRASH, f"the visit ended early: {self.failure}", Role.OTHER)
+
+    def _visit(self, seed: str, *, last: bool) -> bool:
+        """Start a browser, open *seed*, look at all of it; say whether to do it again with more keys let in."""
+        means, now = self._means, self._round
+        wanted = Equipment(
+            means.program, means.folder, means.rules, means.around, means.ends, means.stopped, means.allowance
+        )
+        self._interpreter = Interpreter(wanted.bodies, self._judge)
+        rules = means.rules
+        settings = Settings(user_agent=rules.user_agent, allowed_keys=tuple(self._allowed), http1=rules.wire == "http1")
+        try:
+            with Visit(wanted, settings, lambda told: self._hear(told, wanted.spools), now.refused.append) as visit:
+                now.page = visit.page
+                self._settle()
+                opened = visit.page.open(seed)
+                self._settle()
+                more = {} if last else self._let_in(visit, opened)
+                if more:
+                    self._allowed |= more
+                    return True
+                self._look(visit, opened)
+        finally:
+            if now.page is not None:
+                now.lines, now.left_out = now.page.ledger.all(), now.page.ledger.left_out
+        return False
+
+    def _look(self, visit: Visit, opened: Opened) -> None:
+        """Do with the page what a patient reader does, and keep how it looked."""
+        studio = Studio(visit.browser, visit.page, self._now)
+        likeness = Likeness(studio, self._recorder, self._means.folder, self._state, self._lacking)
+        facts = asdict(visit.browser.facts)
+        self.facts = {
+            **{name: facts[name] for name in ("program", "product", "revision", "user_agent", "sandboxed")},
+            "settings": plain({name: value for name, value in facts["settings"].items() if name != "proxy"}),
+            "flags": [each["text"] for each in facts["flags"] if not _is_private(each["text"])],
+            "key_log": visit.key_log,
+            "allowed_keys": dict(self._allowed),
+        }
+        said: dict[str, Any] = {"v": 1, "type": "visit", "opened": plain(asdict(replace(opened, refusal=None)))}
+        said["browser"] = self.facts
+        if opened.reason is Reason.OK:
+            wall = consent.find(visit.page)
+            if wall is not None:
+                likeness.screenshots(self._article, "Before")
+                said["consent"] = plain(
+                    asdict(consent.answer(visit.page, wall, consent.Choice(self._means.rules.consent)))
+                )
+            said["deeds"] = [plain(asdict(each)) for each in behave(visit.page)]
+            self._settle()
+            self._artefacts(likeness)
+        self._state(opened.address or opened.url, self._article, said)
+
+    def _artefacts(self, likeness: Likeness) -> None:
+        likeness.screenshots(self._article, "")
+        likeness.papers(self._article)
+        made = likeness.dom(self._article)
+        if made is not None:
+            self._read(*made)
+
+    def _read(self, url: str, dom: bytes) -> None:
+        """Derive what the page says and rests on from the document as it was rendered."""
+        remaining = lambda: self._means.ends - self._means.around.monotonic()  # noqa: E731
+        found = extract.links("text/html", dom, url, "utf-8", remaining)
+        about = self._article
+        if not about:
+            return
+        self._state(url, about, {**extract.encode(found), "rendered": True})
+        want = Want(url, Role.ARTICLE, "", "", page=True)
+        self.wanted += [
+            each for each in follow(found, about, url, want, self._means.rules.cited) if each.url not in self.known
+        ]
+        told = article.from_html(dom, url, charset="utf-8", remaining=remaining)
+        self._state(url, about, {**article.encode(told), "rendered": True})
+
+    def _let_in(self, visit: Visit, opened: Opened) -> dict[str, str]:
+        """Return the keys of refused peers with which the page is to be opened again, each with the reason."""
+        found: dict[str, str] = {}
+        for refused in refusals(visit.page.ledger.all()):
+            made = self._shown(visit, refused)
+            if made is None or not made.chain:
+                continue
+            is_seed = opened.refusal == refused
+            if made.tls == "ok" or (is_seed and self._means.rules.tls == "record"):
+                with suppress(ValueError):
+                    found[key_digest(made.chain[0])] = made.tls
+        return {name: word for name, word in found.items() if name not in self._allowed}
+
+    def _shown(self, visit: Visit, refused: CertificateRefusal) -> Connection | None:
+        """Return the connection on which the refused certificate was shown; the decoder may be a moment behind."""
+        visit.browser.devtools.until(lambda: self._interpreter.at(refused.host, refused.port) is not None, _CHAIN)
+        return self._interpreter.at(refused.host, refused.port)
+
+    def _judge(self, peer: Peer, host: str, at: datetime) -> tuple[str, str]:
+        """Return what a TLS peer is called: the browser's verdict, or ours where it was overruled or refused it."""
+        with suppress(ValueError):
+            if not peer.refused and key_digest(peer.chain[0]) not in self._allowed:
+                return "ok", "verified by the browser, against its own root store"
+        return self._roots.judge(peer.chain, host, at)
+
+    def _hear(self, told: Told, spools: Path) -> None:
+        """Take what the decoder tells; called in its thread."""
+        if isinstance(told, Peer):
+            self._interpreter.meet(told)
+        elif isinstance(told, Heard):
+            with self._lock:
+                self._crossed[reckoning.key(told.method, told.url)] += 1
+                self._late.append(self._interpreter.exchange(told))
+            self._settle()
+        elif isinstance(told, Ended) and told.faults:
+            exchange = self._interpreter.unread(told)
+            record_id = self._recorder.take(exchange, Role.OTHER, "")
+            self._said(exchange, Role.OTHER)
+            # The keys are gone after sealing; what was received is kept all the same.
+            with suppress(OSError):
+                spool = (spools / told.connection).open("rb")
+                url = f"urn:spool:{exchange.url}"
+                self._recorder.keep(Resource(url, Role.OTHER, _SPOOL, spool, exchange.started, record_id))
+        if isinstance(told, Ended):
+            scratch.forget(spools / told.connection)
+
+    def _settle(self, *, everything: bool = False) -> None:
+        """Record what came, as soon as the browser has told what it was asked for; *everything* at the end."""
+        with self._lock:
+            if not self._late:
+                return
+            roles = reckoning.Roles(self._round.asked(), self._round.main)
+            waiting, self._late = self._late, []
+            for each in waiting:
+                asked = roles.asked(each.method, each.url)
+                if asked is None and not everything and each.method == "GET":
+                    self._late.append(each)
+                else:
+                    self._record(each, asked, roles)
+
+    def _record(self, exchange: Exchange, asked: Asked | None, roles: reckoning.Roles) -> None:
+        destination = _destination(exchange.request)
+        media_type = exchange.field_value("content-type").partition(";")[0].strip().lower()
+        role = roles.of(asked, destination, media_type)
+        exchange = appraised(exchange, role)
+        parent = self._redirected.pop(exchange.url, "") or self._documents.get(asked.document if asked else "", "")
+        document = role in {Role.ARTICLE, Role.EMBED}
+        if exchange.reason is Reason.REDIRECT:
+            role = Role.REDIRECT
+        shown = media(exchange, role)
+        self._said(exchange, role)
+        whole = exchange.response is not None and exchange.truncated is None and exchange.status != 206
+        record_id = self._recorder.take(exchange, role, parent)
+        if shown is not None:
+            self._state(exchange.url, record_id, media_facts.encode(shown))
+        if role is Role.REDIRECT:
+            self._redirected[exchange.location] = record_id
+        elif document and exchange.response is not None:
+            self._documents[exchange.url] = record_id
+            if role is Role.ARTICLE:
+                self._article = record_id
+        if whole:
+            self.known.add(exchange.url)
+        elif exchange.method == "GET" and (exchange.status == 206 or exchange.reason is Reason.INTERRUPTED):
+            referer = asked.document if asked else ""
+            self._parts.setdefault(exchange.url, Want(exchange.url, role, self._article, referer))
+        self.recorded += exchange.status is not None
+
+    def _reckon(self, seed: str, now: _Round) -> None:
+        """Hold both accounts of this round against each other, and hand over what is missing as failed attempts."""
+        found = reckoning.reckon(now.lines, self._crossed, now.refused, now.left_out)
+        self._crossed.clear()
+        self.asked += found.asked
+        roles = reckoning.Roles(now.lines, now.main)
+        for each in found.missing:
+            role = roles.of(each.asked, "", "")
+            refused = next(iter(refusals([each.asked])), None)
+            made = self._interpreter.at(refused.host, refused.port) if refused else None
+            attempt = Exchange(each.asked.url, each.asked.method, each.asked.at, each.reason, each.detail, made)
+            self._said(attempt, role)
+            record_id = self._recorder.take(attempt, role, self._documents.get(each.asked.document, ""))
+            if role is Role.ARTICLE:
+                self._article = self._article or record_id
+            if refused and each.asked.method == "GET" and self._means.rules.tls == "record":
+                self.wanted.append(
+                    Want(each.asked.url, role, self._article, each.asked.document, page=role is Role.EMBED)
+                )
+        self._state(seed, self._article, reckoning.encode(found))
+
+    def _lacking(self, failure: FetchError, what: str) -> None:
+        page = self._round.page
+        with suppress(FetchError):
+            url = page.address() if page is not None else ""
+            self._attempt(url, Reason(failure.reason), f"no {what} of the page: {failure.detail}", Role.OTHER)
+
+    def _attempt(self, url: str, reason: Reason, detail: str, role: Role) -> None:
+        attempt = Exchange(url, "GET", self._now(), reason, detail, None)
+        self._said(attempt, role)
+        self._recorder.take(attempt, role, self._article)
+
+    def _state(self, url: str, about: str, said: dict[str, Any]) -> None:
+        if about:
+            self._recorder.state(Fact(url, about, canonical.encode(said), self._now()))
+
+
+def _destination(request: bytes) -> str:
+    """Return what the request says of itself as the browser's (Fetch Metadata, Sec-Fetch-Dest)."""
+    try:
+        return next(iter(parse_request(request[: request.find(b"\r\n\r\n") + 4]).values("Sec-Fetch-Dest")), "").lower()
+    except FormatError:
+        return ""
+
+
+def _is_private(flag: str) -> bool:
+    """Whether a flag holds paths of this machine, which say nothing to anybody."""
+    return flag.startswith(("--user-data-dir=", "--ssl-key-log-file=", "--proxy-server="))
