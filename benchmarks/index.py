@@ -81,7 +81,7 @@ def made(number: int, chance: random.Random, words: list[str]) -> Rows:
         connections=[
             ConnectionRow(
                 capture, f"c{n}", each, "192.0.2.7", 443, "ok", "tls/1.3", "TLS_AES_128_GCM_SHA256", "http/1.1",
-                Digest.of_bytes(each.encode()), "2024-12-10T09:30:12.000250Z",
+                Digest.of_bytes(each.encode()), "2024-12-10T09:30:12.000250Z", "signed",
             )
             for n, each in enumerate(hosts)
         ],

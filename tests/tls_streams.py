@@ -53,15 +53,16 @@ class Identity:
         return self.certificate.public_bytes(serialization.Encoding.DER)
 
 
-def identity(folder: Path, key: Key) -> Identity:
-    """Return a server that signs its own certificate with *key*."""
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
+def identity(folder: Path, key: Key, *hosts: str) -> Identity:
+    """Return a server that signs its own certificate with *key*, for *hosts*."""
+    hosts = hosts or (NAME,)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, hosts[0])])
     start = datetime(2024, 1, 1, tzinfo=UTC)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), 1000)
         .not_valid_before(start)
         .not_valid_after(start + timedelta(days=36500))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(each) for each in hosts]), critical=False)
         .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
     )
     folder.mkdir(exist_ok=True)
@@ -100,10 +101,12 @@ def contexts(
 class _Wire:
     """Two ends over memory; whatever passes from one to the other is recorded."""
 
-    def __init__(self, client: ssl.SSLContext, server: ssl.SSLContext, session: ssl.SSLSession | None) -> None:
+    def __init__(
+        self, client: ssl.SSLContext, server: ssl.SSLContext, session: ssl.SSLSession | None, name: str = NAME
+    ) -> None:
         bios = [(ssl.MemoryBIO(), ssl.MemoryBIO()) for _ in range(2)]
         self.recorded = Recorded()
-        self.client = client.wrap_bio(*bios[0], server_hostname=NAME, session=session)
+        self.client = client.wrap_bio(*bios[0], server_hostname=name, session=session)
         self.server = server.wrap_bio(*bios[1], server_side=True)
         self._paths = (
             (Side.CLIENT, bios[0][1], bios[1][0]),
@@ -143,10 +146,15 @@ class _Wire:
 
 
 def talk(
-    client: ssl.SSLContext, server: ssl.SSLContext, *, session: ssl.SSLSession | None = None, close: bool = True
+    client: ssl.SSLContext,
+    server: ssl.SSLContext,
+    *,
+    session: ssl.SSLSession | None = None,
+    close: bool = True,
+    name: str = NAME,
 ) -> Recorded:
-    """Return a connection between *client* and *server* that asked, answered and ended."""
-    wire = _Wire(client, server, session)
+    """Return a connection between *client* and *server*, called *name*, that asked, answered and ended."""
+    wire = _Wire(client, server, session, name)
     wire.shake()
     wire.say(Side.CLIENT, REQUEST)
     wire.say(Side.SERVER, ANSWER)
@@ -184,7 +192,7 @@ def joined(pieces: list[Plaintext]) -> dict[Side, bytes]:
     return {side: b"".join(piece.content for piece in pieces if piece.side is side) for side in Side}
 
 
-class _Relay:
+class Relay:
     """A blind relay between a client and a server on loopback, for one connection."""
 
     def __init__(self, port: int) -> None:
@@ -292,7 +300,7 @@ def openssl_talk(
     ``client:K`` or ``server:k``.
     """
     program, port = server
-    relay = _Relay(port)
+    relay = Relay(port)
     log = folder / "openssl-keys.log"
     log.unlink(missing_ok=True)
     client = _Program(

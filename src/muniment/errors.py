@@ -17,6 +17,7 @@ __all__ = [
     "SignatureInvalid",
     "StoreError",
     "TrustError",
+    "Unsupported",
 ]
 
 
@@ -61,6 +62,13 @@ class FormatError(MunimentError):
         self.where = str(where)
         self.expected = expected
         self.found = found
+
+
+class Unsupported(FormatError):
+    """Bytes are in a form that this version cannot judge; another one may, so nothing is shown to be wrong with them.
+
+    Where only a check was asked for, that check is unverifiable (exit 4).
+    """
 
 
 class IntegrityError(MunimentError):

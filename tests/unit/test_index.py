@@ -67,7 +67,9 @@ def rows(identity: str = ID, url: str = "https://x.example/", title: str = "Titl
     return Rows(
         capture=capture_row(identity, title),
         warcs=[WarcRow(identity, 0, "f-00000.warc.gz", SOME, 20, 2)],
-        connections=[ConnectionRow(identity, "c1", "x.example", "192.0.2.7", 443, "ok", "", "", "", SOME, None)],
+        connections=[
+            ConnectionRow(identity, "c1", "x.example", "192.0.2.7", 443, "ok", "", "", "", SOME, None, "signed")
+        ],
         records=[record, facts],
         links=[LinkRow(identity, 2, 0, 1, url, Role.IMAGE, "requisite", "img[src]")],
         failures=[FailureRow(identity, 1, url, None, Reason.DNS, "", "no such name", retryable=True, record_id=ANSWER)],

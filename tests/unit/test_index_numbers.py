@@ -63,7 +63,7 @@ def rows(identity: str, records: list[RecordRow], links: tuple[str, ...] = ()) -
             records=1, attempts=0, resources=1, missing=0, unverified=0, stored=10, received=5,
         ),
         warcs=[WarcRow(identity, 0, "f-00000.warc.gz", FILE, 20, 2)],
-        connections=[ConnectionRow(identity, "c1", "a.example", "192.0.2.7", 443, "ok", "", "", "", None, None)],
+        connections=[ConnectionRow(identity, "c1", "a.example", "192.0.2.7", 443, "ok", "", "", "", None, None, None)],
         records=records,
         links=[LinkRow(identity, 1, at, 1, url, Role.CITED, "link", "a") for at, url in enumerate(links)],
     )  # fmt: skip

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Final
 
 from muniment import canonical, manifest
+from muniment.capture.peers import documents
 from muniment.digest import Digest, Digester
 from muniment.durable import Appending
 from muniment.errors import StoreError
@@ -207,7 +208,7 @@ class Recorder:
         group = []
         if made is not None and made.id not in self._connections:
             self._connections.add(made.id)
-            group.append(_connection(exchange, made))
+            group += _connection(exchange, made)
         common = _common(made) | {"role": taken.role, "parent": taken.parent}
         if exchange.response is None:
             group += self._attempt(taken, common)
@@ -334,33 +335,15 @@ def _document(record_id: str, url: str, date: datetime, content: bytes) -> Entry
     )
 
 
-def _connection(exchange: Exchange, made: Connection) -> tuple[Entry, dict[str, Any]]:
-    content: dict[str, Any] = {
-        "v": 1,
-        "type": "connection",
-        "id": made.id,
-        "host": made.host,
-        "address": made.address,
-        "port": made.port,
-        "opened": manifest.timestamp(made.opened),
-        "tls": made.tls,
-        "tls_detail": made.tls_detail,
-        "tls_version": made.tls_version,
-        "cipher": made.cipher,
-        "alpn": made.alpn,
-        "chain": [canonical.encode_base64(each) for each in made.chain],
-        "refused": [canonical.encode_base64(each) for each in made.refused],
-    }
-    if made.look is not None:
-        look = made.look
-        content["look"] = {
-            "name": look.name,
-            "means": look.means,
-            "answers": list(look.answers),
-            "microseconds": look.microseconds,
-        }
-    entry = _document(f"urn:uuid:{uuid.uuid4()}", exchange.url, made.opened, canonical.encode(content))
-    return entry, _common(made) | {"role": Role.OTHER, "media_type": "application/json"}
+def _connection(exchange: Exchange, made: Connection) -> list[tuple[Entry, dict[str, Any]]]:
+    about, shaken = documents(made)
+    record_id = f"urn:uuid:{uuid.uuid4()}"
+    known = _common(made) | {"role": Role.OTHER, "media_type": "application/json"}
+    group = [(_document(record_id, exchange.url, made.opened, about), known)]
+    if shaken:
+        entry = _document(f"urn:uuid:{uuid.uuid4()}", exchange.url, made.opened, shaken)
+        group.append((replace(entry, fields=(("WARC-Refers-To", f"<{record_id}>"),)), known | {"parent": record_id}))
+    return group
 
 
 def _account(exchange: Exchange, coding_fault: str) -> bytes:

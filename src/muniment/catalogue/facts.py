@@ -87,6 +87,7 @@ class Peer:
     tls_version: str
     cipher: str
     alpn: str
+    handshake: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +128,12 @@ def of_rows(records: Sequence[Record], failures: Iterable[Record]) -> Callable[[
 
     The recorder writes an answer, its request and what it says of their exchange at once, all three with the URL, the
     date and the connection of the exchange (docs/formats.md, "Metadata records"); the facts of a page have no
-    connection. What is not wanted is not read, so damage to it is found by ``muniment verify`` alone.
+    connection. The evidence of a handshake gives no row either: what it shows stands in the record of its connection,
+    which it is due to. What is not wanted is not read, so damage to it is found by ``muniment verify`` alone.
     """
     failed = {line.record_id for line in failures}
-    passed = {
+    passed = {line.n for line in records if line.kind is Kind.METADATA and line.role is Role.OTHER and line.parent}
+    passed |= {
         said.n
         for answer, request, said in zip(records, records[1:], records[2:], strict=False)
         if said.kind is Kind.METADATA
@@ -192,7 +195,7 @@ class _Gathering:
                 extractor, source = str(said.get("extractor", "")), str(said.get("text_source", ""))
                 self.articles.append(Article(line.parent, extractor, asserted, text, source))
             case {"type": "connection", "id": str(number), "host": str(host), "port": int(port), "opened": str(opened)}:
-                tls = (str(said.get(each, "")) for each in ("tls_version", "cipher", "alpn"))
+                tls = (str(said.get(each, "")) for each in ("tls_version", "cipher", "alpn", "handshake"))
                 self.peers.setdefault(number, Peer(host, port, opened, *tls))
             case {"type": str(kind)} if kind not in {"links", "article", "connection"}:
                 pass

@@ -26,7 +26,7 @@ __all__ = ["article", "failures", "final", "resources", "rows", "unverified"]
 _GOT: Final = frozenset({Reason.OK, Reason.REDIRECT})
 _ANSWERS: Final = frozenset({Kind.RESPONSE, Kind.ATTEMPT})
 _OWN: Final = frozenset({Kind.METADATA, Kind.ATTEMPT, Kind.WARCINFO, Kind.REQUEST})
-_UNTOLD: Final = Peer("", 0, "", "", "", "")
+_UNTOLD: Final = Peer("", 0, "", "", "", "", "")
 _VERIFIED: Final = frozenset({"", "none", "ok"})
 
 
@@ -182,6 +182,7 @@ def _connections(claims: Claims, facts: Facts) -> Iterator[ConnectionRow]:
             alpn=peer.alpn or None,
             chain=line.chain,
             opened=peer.opened or None,
+            handshake=peer.handshake or None,
         )
 
 

@@ -1,7 +1,7 @@
 """One connected socket and, where asked for, TLS above it: octets in, octets out, every wait bounded.
 
-TLS runs over memory buffers (``ssl.MemoryBIO``), so that all ciphertext passes ``_flush`` and ``_fill`` here and a
-tee for the handshake has one place; and because a handshake then keeps the same deadline as everything else.
+TLS runs over memory buffers (``ssl.MemoryBIO``), so that all ciphertext passes ``_flush`` and ``_fill`` here, where the
+handshake's is teed; and because a handshake then keeps the same deadline as everything else.
 """
 
 import contextlib
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from muniment.errors import FetchError
+from muniment.fetch.handshake import Tee
 from muniment.model import Reason
+from muniment.tls.session import Side
 
 __all__ = ["Channel", "Waiting", "connect"]
 
@@ -82,7 +84,10 @@ def _unconnected(code: int, shown: str) -> FetchError:
 
 
 class Channel:
-    """Octets to and from one peer.  ``tls`` is the TLS of the standard library once ``secure`` was begun."""
+    """Octets to and from one peer.
+
+    ``tls`` is the TLS of the standard library once ``secure`` was begun, ``handshake`` what crossed until that ended.
+    """
 
     def __init__(self, sock: socket.socket, waiting: Waiting) -> None:
         self._socket = sock
@@ -90,7 +95,9 @@ class Channel:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._ended = False
+        self._tee: Tee | None = None
         self.tls: ssl.SSLObject | None = None
+        self.handshake: Tee | None = None
 
     def secure(self, context: ssl.SSLContext, host: str, until: float) -> None:
         """Make the TLS handshake for *host*.
@@ -103,9 +110,16 @@ class Channel:
             self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host.removesuffix("."))
         except ValueError as failure:
             raise FetchError(Reason.MALFORMED_URL, f"no certificate can be for {host[:255]}: {failure}") from None
+        self._tee = self.handshake = Tee()
+        try:
+            self._shake(self.tls, until)
+        finally:
+            self._tee = None
+
+    def _shake(self, tls: ssl.SSLObject, until: float) -> None:
         while True:
             try:
-                self.tls.do_handshake()
+                tls.do_handshake()
             except ssl.SSLWantReadError:
                 self._flush(until)
                 self._fill(until)
@@ -185,7 +199,10 @@ class Channel:
 
     def _flush(self, until: float) -> None:
         if self._outgoing.pending:
-            self._send(self._outgoing.read(), until)
+            octets = self._outgoing.read()
+            if self._tee is not None:
+                self._tee.take(Side.CLIENT, octets)
+            self._send(octets, until)
 
     def _fill(self, until: float) -> None:
         if self._ended:
@@ -193,6 +210,8 @@ class Channel:
             return
         octets = self._receive(until)
         if octets:
+            if self._tee is not None:
+                self._tee.take(Side.SERVER, octets)
             self._incoming.write(octets)
         else:
             self._ended = True

@@ -12,6 +12,7 @@ from muniment.errors import FetchError
 from muniment.fetch import tls_peer
 from muniment.fetch.address import Answer, Guard
 from muniment.fetch.channel import Channel, Waiting, connect
+from muniment.fetch.handshake import Secrets, kept
 from muniment.model import Connection, Reason, Rules
 
 __all__ = ["DialError", "Dialer", "Line", "Place", "Stopwatch", "Surroundings"]
@@ -83,7 +84,7 @@ class Stopwatch:
 
 
 class Dialer:
-    """Makes connections by the rules of one capture; keeps none of them."""
+    """Makes connections by the rules of one capture; keeps none of them, but their TLS secrets until it is closed."""
 
     def __init__(self, rules: Rules, guard: Guard, around: Surroundings, waiting: Waiting) -> None:
         self._idle = rules.limits.idle_timeout
@@ -92,6 +93,13 @@ class Dialer:
         self._around = around
         self._waiting = waiting
         self.policy = tls_peer.Policy(rules.ca_files)
+        self._secrets = Secrets(around.spool)
+        for context in (self.policy.verified, self.policy.unverified):
+            self._secrets.listen(context)
+
+    def close(self) -> None:
+        """Forget the secrets of every connection that was made."""
+        self._secrets.close()
 
     def open(self, place: Place, until: float, watch: Stopwatch) -> Line:
         """Return a connection to *place* that stands by the monotonic *until*.
@@ -108,10 +116,11 @@ class Dialer:
             shown = tls_peer.chain(channel.tls)
             channel.close()
             word, sentence = _judged(failure, connection)
-            connection = replace(connection, tls=word, tls_detail=sentence, chain=shown)
+            evidence = kept(channel.handshake, self._secrets)
+            connection = replace(connection, tls=word, tls_detail=sentence, chain=shown, evidence=evidence)
         else:
             watch.mark("tls")
-            return Line(place, True, channel, _described(replace(connection, tls="ok"), channel))  # noqa: FBT003
+            return Line(place, True, channel, self._described(replace(connection, tls="ok"), channel))  # noqa: FBT003
         if self._strict:
             refusal = f"{sentence}; and unverified peers are refused (--tls strict)"
             raise DialError(FetchError(Reason.TLS_HANDSHAKE, refusal), connection)
@@ -132,7 +141,7 @@ class Dialer:
             raise DialError(FetchError(reason, detail), first) from None
         watch.mark("tls")
         word = tls_peer.named(first.tls, channel.tls) if channel.tls else first.tls
-        described = _described(replace(connection, tls=word, tls_detail=first.tls_detail), channel)
+        described = self._described(replace(connection, tls=word, tls_detail=first.tls_detail), channel)
         refused = first.chain if first.chain != described.chain else ()
         return Line(place, False, channel, replace(described, refused=refused))  # noqa: FBT003
 
@@ -161,6 +170,20 @@ class Dialer:
                     break
         raise FetchError(failures[-1].reason, "; ".join(failure.detail for failure in failures))
 
+    def _described(self, connection: Connection, channel: Channel) -> Connection:
+        tls = channel.tls
+        if tls is None:
+            return connection
+        cipher = tls.cipher()
+        return replace(
+            connection,
+            tls_version=tls_peer.version(tls),
+            cipher=cipher[0] if cipher else "",
+            alpn=tls.selected_alpn_protocol() or "",
+            chain=tls_peer.chain(tls),
+            evidence=kept(channel.handshake, self._secrets),
+        )
+
     def _soon(self, until: float) -> float:
         return min(until, self._around.monotonic() + self._idle)
 
@@ -179,17 +202,3 @@ def _reason(failure: ssl.SSLError | FetchError) -> str:
     if isinstance(failure, FetchError) and failure.reason != _BROKEN_OFF:
         return failure.reason
     return Reason.TLS_HANDSHAKE
-
-
-def _described(connection: Connection, channel: Channel) -> Connection:
-    tls = channel.tls
-    if tls is None:
-        return connection
-    cipher = tls.cipher()
-    return replace(
-        connection,
-        tls_version=tls_peer.version(tls),
-        cipher=cipher[0] if cipher else "",
-        alpn=tls.selected_alpn_protocol() or "",
-        chain=tls_peer.chain(tls),
-    )

@@ -126,6 +126,7 @@ class Wire:
                 os.close(self._halt)
         for line in idle:
             line.channel.close()
+        self._dialer.close()
 
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:

@@ -69,7 +69,7 @@ def _connections(rows: Rows, numbers: Numbers) -> Iterator[_Cells]:
     for it in rows.connections:
         yield (
             numbers.capture, it.id, it.host, it.address, it.port, it.tls, it.tls_version, it.cipher, it.alpn, it.opened,
-            _digest(it.chain),
+            it.handshake, _digest(it.chain),
         )  # fmt: skip
 
 
@@ -114,7 +114,8 @@ def _assertions(rows: Rows, numbers: Numbers) -> Iterator[_Cells]:
 INSERTIONS: Final[Mapping[str, _To]] = {
     _insertion("warcs", "capture, n, file, size, records, sha256_octets"): _warcs,
     _insertion(
-        "connections", "capture, id, host, address, port, tls, tls_version, cipher, alpn, opened, chain_octets"
+        "connections",
+        "capture, id, host, address, port, tls, tls_version, cipher, alpn, opened, handshake, chain_octets",
     ): _connections,
     _insertion(
         "records",

@@ -43,7 +43,7 @@ FROM captures i CROSS JOIN warcs t ON t.capture = i.number""",
     ),
     "connections": Readable(
         """SELECT i.id AS capture, t.id, t.host, t.address, t.port, t.tls, t.tls_version, t.cipher, t.alpn, t.chain,
-  t.opened FROM captures i CROSS JOIN connections t ON t.capture = i.number""",
+  t.opened, t.handshake FROM captures i CROSS JOIN connections t ON t.capture = i.number""",
         ("capture", "id"),
     ),
     # How many tokens were indexed of each column is held with the record of which they are.

@@ -76,7 +76,11 @@ class WarcRow:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRow:
-    """A connection: ``address``, ``tls``, ``chain`` as the manifest has them, the others from its metadata record."""
+    """A connection: ``address``, ``tls``, ``chain`` as the manifest has them, the others from its metadata record.
+
+    ``handshake`` is "signed" by the server's key, or why it is not: "resumed", "static-rsa"; None where no evidence of
+    it was kept.
+    """
 
     capture: str
     id: str
@@ -89,6 +93,7 @@ class ConnectionRow:
     alpn: str | None
     chain: Digest | None
     opened: str | None
+    handshake: str | None
 
 
 @dataclass(frozen=True, slots=True)

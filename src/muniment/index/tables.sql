@@ -80,6 +80,7 @@ CREATE TABLE connections (
     CASE length(chain_octets) WHEN 32 THEN 'sha256:' WHEN 48 THEN 'sha384:' WHEN 64 THEN 'sha512:' END
     || lower(hex(chain_octets))) VIRTUAL,
   opened TEXT,
+  handshake TEXT,
   chain_octets BLOB,
   PRIMARY KEY (capture, id)
 ) STRICT, WITHOUT ROWID;

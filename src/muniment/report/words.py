@@ -41,6 +41,7 @@ TITLES: Final[Mapping[Check, str]] = {
     Check.ANCHORED: "Seen by somebody outside",
     Check.KEY_SEPARATION: "Operator's and log's keys kept apart",
     Check.TLS_PEERS: "Web servers were verified (TLS)",
+    Check.HANDSHAKE: "The site's key signed the handshake (TLS)",
     Check.CAPTURE_VERDICT: "Captures are what their verdicts say",
 }
 """What each check asks, in the order in which reports list them."""

@@ -14,7 +14,7 @@ from muniment.tls.record import MAX_CONTENT, ContentType, Messages
 from muniment.tls.session import Handshake, Side
 from muniment.tls.suites import Exchange
 
-__all__ = ["Evidence", "Signed", "Unsigned", "Why", "decode", "encode", "of", "verified"]
+__all__ = ["Evidence", "Signed", "Unsigned", "Why", "decode", "encode", "of", "shown", "verified"]
 
 _WHERE: Final = "the handshake evidence"
 # RFC 8446 4.4.3: 64 spaces, the context string and a zero, then the transcript's hash.
@@ -98,12 +98,18 @@ def decode(content: bytes) -> Evidence:
     return found
 
 
+def shown(evidence: Evidence) -> Handshake:
+    """Return what the octets of *evidence* say, as far as they can be read; nothing of it is verified."""
+    return _replayed(evidence).handshake
+
+
 def verified(evidence: Evidence) -> Signed | Unsigned:
     """Check the server's signature in *evidence*, from its octets alone.
 
     TLS 1.3: CertificateVerify over the transcript (RFC 8446 4.4.3), and the server's Finished. TLS 1.2:
     ServerKeyExchange over both randoms and its parameters (RFC 5246 7.4.3). Raises SignatureInvalid where signature,
-    Finished or record protection is not right, FormatError where the octets are no such handshake.
+    Finished or record protection is not right, FormatError where the octets are no such handshake, Unsupported where
+    they are, with a certificate or a scheme of signature that cannot be checked here.
     """
     connection = _replayed(evidence)
     flight = connection.flight

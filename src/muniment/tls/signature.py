@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-from muniment.errors import FormatError, SignatureInvalid
+from muniment.errors import SignatureInvalid, Unsupported
 
 __all__ = ["check", "scheme_name"]
 
@@ -46,11 +46,11 @@ _NAMES: Final = {
 def scheme_name(number: int) -> str:
     """Return IANA's name of the signature scheme *number*.
 
-    Raises FormatError for one that is not checked here, those by SHA-1 among them: a signature by it shows nothing.
+    Raises Unsupported for one that is not checked here, those by SHA-1 among them: a signature by it shows nothing.
     """
     name = _NAMES.get(number)
     if name is None:
-        raise FormatError(_WHERE, expected="a signature scheme of today", found=f"scheme 0x{number:04x}")
+        raise Unsupported(_WHERE, expected="a signature scheme of today", found=f"scheme 0x{number:04x}")
     return name
 
 
@@ -58,7 +58,8 @@ def check(leaf: bytes, scheme: int, signature: bytes, content: bytes, *, tls13: 
     """Check that the key in the certificate *leaf* (DER) made *signature* over *content* by *scheme*.
 
     Says nothing about the certificate itself: who issued it, for whom, until when. Raises SignatureInvalid where the
-    signature is another's, FormatError where certificate or scheme cannot be read.
+    signature is another's, Unsupported where certificate or scheme cannot be read here: what a library takes for a
+    certificate changes over the years.
     """
     name = scheme_name(scheme)
     key = _public_key(leaf)
@@ -87,4 +88,4 @@ def _public_key(leaf: bytes) -> CertificatePublicKeyTypes:
         return x509.load_der_x509_certificate(leaf).public_key()
     except (ValueError, UnsupportedAlgorithm) as unreadable:
         found = f"{str(unreadable)[:100]}"
-        raise FormatError("the server's certificate", expected="one with a readable key", found=found) from None
+        raise Unsupported("the server's certificate", expected="one with a readable key", found=found) from None

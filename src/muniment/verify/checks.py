@@ -1,5 +1,6 @@
 """One check, one finding: the only place where errors become findings."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from muniment.digest import Digest
-from muniment.errors import FormatError, IntegrityError, MunimentError, StoreError, TrustError
+from muniment.errors import FormatError, IntegrityError, MunimentError, StoreError, TrustError, Unsupported
 from muniment.model import Check, Finding, Verdict
 from muniment.verify.trust import Trust
 
@@ -50,13 +51,16 @@ class Outside:
 class Findings:
     """The findings so far, in the order in which they were made, and what was gathered on the way.
 
-    ``accounted`` are the files that some check owns, ``signers`` the operators whose seals were good.
+    ``accounted`` are the files that some check owns, ``signers`` the operators whose seals were good, ``handshakes``
+    the numbers of connections by what is shown of their handshakes, ``shaken`` marks of those that were seen.
     """
 
     made: list[Finding] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: {"captures": 0, "records": 0, "attempts": 0, "bytes": 0})
     accounted: set[str] = field(default_factory=set)
     signers: set[str] = field(default_factory=set)
+    handshakes: Counter[Verdict] = field(default_factory=Counter)
+    shaken: set[bytes] = field(default_factory=set)
 
     def add(self, made: Finding) -> None:
         """Keep *made*."""
@@ -127,6 +131,7 @@ _FAILURES: Final[Mapping[Check, str]] = {
     Check.LOG_ENTRY_CAPTURE: "No log here holds exactly this statement, once.",
     Check.OPEN_CAPTURES: "The capture was not closed where it was opened.",
     Check.ROLLBACK: "The log is not the one that this machine has seen: rolled back, rewritten, or an older copy.",
+    Check.HANDSHAKE: "The evidence of the handshake is forged, damaged, or that of another connection.",
     Check.PUBLIC_KEYS: "The key file is damaged, or is not the key that you trust.",
 }
 """What it means that a check failed, where the check does not say it more exactly itself."""
@@ -143,6 +148,9 @@ def judged(check: Check, subject: str, failure: MunimentError) -> Finding:
     A file that this user may not read is unverifiable, too. Any other error is a bug of ours and is raised again.
     """
     match failure:
+        case Unsupported():
+            detail = f"This version cannot check it: expected {failure.expected}, found {failure.found}."
+            return Finding(check, subject, Verdict.UNVERIFIABLE, detail)
         case FormatError() | IntegrityError():
             sentence = _FAILURES.get(check, "This is not what was sealed.")
             if further := "" if subject.startswith(failure.where) else failure.where.removeprefix(subject):

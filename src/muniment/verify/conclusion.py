@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from muniment.model import Check, Finding, Verdict, Verification
-from muniment.verify.checks import Depth, Scope
+from muniment.verify.checks import Depth, Findings, Scope
 from muniment.verify.logs import Logs
 
 __all__ = ["concluded"]
@@ -39,7 +39,7 @@ def concluded(scope: Scope, captures: int, logs: Logs, only: str | None) -> Veri
         counts=counts,
         not_checked=tuple(_not_checked(scope, only)),
         proves=tuple(_proves(scope, verdict, logs)),
-        does_not_prove=tuple(_does_not_prove(findings.made)),
+        does_not_prove=tuple(_does_not_prove(findings)),
     )
 
 
@@ -59,6 +59,8 @@ def _not_checked(scope: Scope, only: str | None) -> Iterator[str]:
         )
     if only is not None:
         yield "Other captures of this archive, and files that nothing accounts for."
+    if scope.findings.handshakes:
+        yield "Certificates of web servers: who issued them, and whether they were valid, is not judged again."
     yield "The index and the settings of the archive: they are no evidence, and verification never opens them."
     yield "Time-stamp tokens and witnesses: none are part of this archive."
 
@@ -87,15 +89,27 @@ def _proves(scope: Scope, verdict: Verdict, logs: Logs) -> Iterator[str]:
             f"The log {origin} is whole at {size:,} entries: none was taken out, put in or reordered since its key "
             f"signed that number with the root {logs.roots[origin]}, and each capture that it names is here."
         )
+    if signed := scope.findings.handshakes[Verdict.PASS]:
+        yield (
+            f"In {signed:,} of {scope.findings.handshakes.total():,} connections over TLS whoever holds the key of the "
+            "recorded certificate took part: that key signed the handshake."
+        )
     if any(each.check is Check.ROLLBACK and each.verdict is Verdict.PASS for each in scope.findings.made):
         yield "The log continues what this machine has seen of it: no older copy was put back."
 
 
-def _does_not_prove(made: list[Finding]) -> Iterator[str]:
+def _does_not_prove(findings: Findings) -> Iterator[str]:
+    made = findings.made
     yield (
         "That the web servers sent this content: TLS leaves no proof of content that others could check. Sealing "
         "shows what the archive held since it sealed."
     )
+    if findings.handshakes[Verdict.PASS]:
+        yield (
+            "By the signature on a handshake: what was sent over that connection, or when. The capturing side holds "
+            "the connection's keys and could have written any content. Nor that the certificate is the site's own: "
+            "that was decided at capture."
+        )
     yield (
         "That no other version was kept elsewhere, or made and not kept. The remedy is a second capture by somebody "
         "independent."
@@ -113,5 +127,7 @@ def _does_not_prove(made: list[Finding]) -> Iterator[str]:
         )
     if Check.TLS_PEERS in noted:
         yield "Who answered for the servers that could not be verified (TLS); they are listed."
+    if Check.HANDSHAKE in noted:
+        yield "That the sites' own keys took part in the connections that are listed for want of a signed handshake."
     if Check.CAPTURE_VERDICT in noted:
         yield "Anything about resources that were not got; the captures with gaps are listed."

@@ -16,6 +16,7 @@ from muniment.errors import DigestMismatch, FormatError, IntegrityError, Munimen
 from muniment.model import Check, Finding, Kind, Record, Verdict
 from muniment.verify.checks import Depth, Scope, judged
 from muniment.verify.files import Digested, Window, digested
+from muniment.verify.handshakes import Handshakes, Said
 from muniment.verify.payloads import Block, measured
 from muniment.warc import reader
 from muniment.warc.fields import Head
@@ -60,6 +61,7 @@ class Evidence:
         self._ids: set[bytes] = set()
         self._joins: dict[str, tuple[str, str]] = {}
         self._unread: set[str] = set()
+        self._handshakes = Handshakes(scope, str(layout.manifest(capture)))
 
     def take(self, line: Record) -> None:
         """Read the record of *line*, which follows those taken before, and keep what is found."""
@@ -71,15 +73,21 @@ class Evidence:
             self._finish_file()
             self._file = _Warc(self._scope, path, self._sealed[path], lines=self._lines)
         self._refuse_twice(line, path)
-        read = self._file.take(line)
+        said = Said()
+        read = self._file.take(line, said if self._handshakes.wants(line) else None)
         if read is None:
             self._unread.add(line.record_id)
         else:
             self._join(line, read.head, path)
+        if read is not None and read.record == line.record:
+            self._handshakes.take(line, said, placed(path, line))
+        else:
+            self._handshakes.miss(line)
 
     def finish(self) -> None:
         """Read what is left, also of files that no line led to, and say which requests have no answer."""
         self._finish_file()
+        self._handshakes.finish()
         for path in self._sealed:
             if path not in self._done:
                 self._file = _Warc(self._scope, path, self._sealed[path], lines=self._lines)
@@ -153,8 +161,8 @@ class _Warc:
             scope.findings.accounted.add(path)
             scope.findings.add(judged(Check.FILE, path, failure))
 
-    def take(self, line: Record) -> reader.RecordRead | None:
-        """Read the record of *line*; None where that cannot be done, which is then a finding."""
+    def take(self, line: Record, said: Said | None) -> reader.RecordRead | None:
+        """Read the record of *line*, its block into *said*; None where that cannot be done, which is then a finding."""
         if self._stream is None:
             return None
         self._taken += 1
@@ -171,7 +179,7 @@ class _Warc:
             self._fail(judged(Check.WARC_STRUCTURE, subject, error))
             return None
         try:
-            read, block = self._read(line, self._stream)
+            read, block = self._read(line, self._stream, said)
         except MunimentError as failure:
             self._fail(judged(Check.WARC_STRUCTURE, subject, failure))
             return None
@@ -183,11 +191,11 @@ class _Warc:
                 self._compare_payload(line, read, block, subject)
         return read
 
-    def _read(self, line: Record, stream: Digested) -> tuple[reader.RecordRead, Block]:
+    def _read(self, line: Record, stream: Digested, said: Said | None) -> tuple[reader.RecordRead, Block]:
         block = Block(is_wanted=self._scope.depth is Depth.PAYLOADS and line.kind is Kind.RESPONSE)
 
         def into(_: Head) -> Callable[[bytes], object]:
-            return block.write
+            return block.write if said is None else said.write
 
         try:
             read = reader.record_at(
