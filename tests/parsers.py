@@ -5,15 +5,19 @@ One table for the tests in ``tests/fuzz``. A parser gives an answer or one of it
 
 import gzip
 import io
+import ipaddress
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import brotlicffi
 import zstandard
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from selectolax.lexbor import LexborHTMLParser
 
 from muniment import canonical, extract, manifest, sample, settings
@@ -40,8 +44,17 @@ from muniment.message.response import ResponseReader
 from muniment.message.url import Url, join, spoken
 from muniment.model import Kind, Position, Reason, Record, Role, State, Truncation
 from muniment.seal import PublicKey, SigningKey, dsse
+from muniment.tls import evidence
+from muniment.tls.attribution import Claim, attributed, names
+from muniment.tls.connection import Connection as Passive
+from muniment.tls.evidence import Evidence
+from muniment.tls.handshake import Message
+from muniment.tls.keylog import KeyLog
+from muniment.tls.session import Side
 from muniment.verify import trust
 from muniment.warc import fields, reader
+from rfc8448 import SIMPLE
+from tls_forged import certificate, forged, message
 from warc_entries import ODD_MESSAGES, every_kind, record, stored
 
 __all__ = ["PARSERS", "Parser"]
@@ -551,4 +564,88 @@ WORDS: Final = {
     )
 }
 
-PARSERS: Final = HTTP | HTML | EVIDENCED | WARCS | PEOPLE | WORDS
+# TLS
+
+
+def _trace() -> tuple[Evidence, Claim]:
+    """Return the evidence of RFC 8448's first connection, and what a record of it says."""
+    keys = KeyLog()
+    keys.feed(SIMPLE.key_log)
+    connection = Passive(keys)
+    for side, octets in zip(Side, SIMPLE.streams, strict=True):
+        connection.feed(side, octets)
+    found, facts = evidence.of(connection), connection.handshake
+    assert found is not None
+    return found, Claim("server", verified=False, version="tls/1.3", cipher=facts.cipher, alpn="", chain=facts.chain)
+
+
+KEPT, CLAIM = _trace()
+
+
+OF_SERVER: Final = ec.derive_private_key(7, ec.SECP256R1())
+
+
+def _certificate(*shown: x509.GeneralName) -> bytes:
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "news.example")])
+    builder = x509.CertificateBuilder(name, name, OF_SERVER.public_key(), 1000)
+    builder = builder.not_valid_before(NOON).not_valid_after(NOON + timedelta(days=9))
+    builder = builder.add_extension(x509.SubjectAlternativeName(shown), critical=False) if shown else builder
+    return builder.sign(key, None).public_bytes(serialization.Encoding.DER)
+
+
+def _names(octets: bytes) -> None:
+    assert names(octets, "www.news.example") in {True, False, None}
+
+
+def _shown(octets: bytes) -> None:
+    made = forged(OF_SERVER, message(Message.CERTIFICATE, certificate(octets)))
+    keys = KeyLog()
+    keys.feed(made.key_log)
+    connection = Passive(keys)
+    connection.feed(Side.CLIENT, made.client)
+    connection.feed(Side.SERVER, made.server)
+    found = evidence.of(connection)
+    assert found is not None
+    evidence.verified(found)
+
+
+def _handshake(octets: bytes) -> None:
+    attributed(evidence.decode(octets), CLAIM)
+
+
+CERTIFICATES: Final = (
+    _certificate(),
+    _certificate(x509.DNSName("*.news.example"), x509.IPAddress(ipaddress.ip_address("192.0.2.7"))),
+)
+DER_WORDS: Final = (
+    b"\x30\x80",
+    b"\x06\x03\x55\x1d\x11",
+    b"\x04\x82",
+    b"\x82\x0c",
+    b"\x87\x04",
+    b"*.",
+    b"xn--",
+    b"\0",
+    b"\xff",
+)
+# A serial number of nothing, a version 19, and a common name in bits.
+CERTIFICATES_FOUND: Final = (
+    CERTIFICATES[1].replace(b"\x02\x02\x03\xe8", b"\x02\x02\x83\xe8", 1),
+    CERTIFICATES[1].replace(b"\x02\x01\x02", b"\x02\x01\x12", 1),
+    CERTIFICATES[0].replace(b"\x0c\x0cnews", b"\x03\x0cnews", 2),
+)
+TLS: Final = {
+    "names of a certificate": Parser([*CERTIFICATES, *CLAIM.chain], DER_WORDS, _names, found=CERTIFICATES_FOUND),
+    "certificate of a handshake": Parser(
+        CERTIFICATES, DER_WORDS, _shown, (FormatError, IntegrityError), CERTIFICATES_FOUND
+    ),
+    "evidence of a handshake": Parser(
+        [evidence.encode(KEPT)],
+        words('{" "greeting":" "protected":" "secret":" "v":1} "," AAAA FgMD'),
+        _handshake,
+        (FormatError, IntegrityError),
+    ),
+}
+
+PARSERS: Final = HTTP | HTML | EVIDENCED | WARCS | PEOPLE | WORDS | TLS

@@ -1,19 +1,29 @@
-"""Connections with real evidence of real handshakes, for captures that are made without a network."""
+"""Connections with real evidence of real handshakes, for captures made without a network, and what is said of them."""
 
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import archives
-from muniment.model import Connection, Exchange
+from archives import Made
+from muniment import canonical, durable, layout, manifest
+from muniment.model import Connection, Exchange, Finding, Record
 from muniment.tls import evidence
+from muniment.verify.checks import Depth, Findings, Outside, Scope
+from muniment.verify.handshakes import Handshakes, Said
+from muniment.verify.trust import Trust
+from muniment.warc import reader
 from tls_streams import Identity, contexts, decoded, identity, talk
 
-__all__ = ["TLS12", "TLS13", "Site"]
+__all__ = ["TLS12", "TLS13", "Document", "Site", "Told", "judged", "over", "records"]
 
+Document = dict[str, Any]
+Told = list[tuple[Record, Document | None]]
 TLS12 = ssl.TLSVersion.TLSv1_2
 TLS13 = ssl.TLSVersion.TLSv1_3
 
@@ -63,3 +73,30 @@ class Site:
 def over(made: Connection, path: str = "/", host: str = "") -> Exchange:
     """Return an exchange over *made* that was answered 200; *host* where it is another than the connection's."""
     return replace(archives.exchange(f"https://{host or made.host}{path}", b"<p>Something."), connection=made)
+
+
+def records(made: Made) -> Told:
+    """Return every line with what its record says, where that is JSON."""
+    found: Told = []
+    raw = made.path(layout.manifest(made.captures[0])).read_bytes().splitlines()[1:]
+    with durable.opened(made.warc()) as stream:
+        for line in (manifest.decode_record(each, "line") for each in raw):
+            held = bytearray()
+            place = line.position
+            reader.record_at(stream, place.offset, place.length, file="w", into=lambda _, held=held: held.extend)
+            told = canonical.decode(bytes(held), "w") if line.media_type == "application/json" else None
+            found.append((line, told))
+    return found
+
+
+def judged(told: Iterable[tuple[Record, Document | None]], findings: Findings | None = None) -> list[Finding]:
+    """Return what the check says of records that somebody sealed as they are in *told*."""
+    scope = Scope(Path(), Trust.nobody(), Outside(), Depth.RECORDS, findings or Findings())
+    before = len(scope.findings.made)
+    check = Handshakes(scope, "manifest.jsonl")
+    for line, said in told:
+        held = Said()
+        held.write(canonical.encode(said) if said is not None else b"")
+        check.take(line, held, f"w at {line.n}")
+    check.finish()
+    return scope.findings.made[before:]

@@ -73,19 +73,20 @@ def forged(
     *,
     client: bytes = b"",
     server: bytes = b"",
+    hello: bytes = b"",
     change: Callable[[bytes], bytes] = bytes,
     prove: Callable[[bytes], bytes] = bytes,
 ) -> Forged:
     """Return a connection whose server shows the message *shown* as its certificates and signs with *key*.
 
-    *client* are more extensions of the ClientHello, *server* those of the EncryptedExtensions; *change* is done to the
-    server's protected messages before they are sealed, *prove* to the client's Finished.
+    *client* are more extensions of the ClientHello, *hello* of the ServerHello, *server* of the EncryptedExtensions;
+    *change* is done to the server's protected messages before they are sealed, *prove* to the client's Finished.
     """
     offers = GREASE + extension(43, b"\x02\x03\x04") + client
-    hello = message(1, b"\x03\x03" + RANDOM + b"\0" + vector(2, b"\x13\x01") + b"\x01\0" + vector(2, offers))
-    chosen = vector(2, extension(43, b"\x03\x04"))
+    asked = message(1, b"\x03\x03" + RANDOM + b"\0" + vector(2, b"\x13\x01") + b"\x01\0" + vector(2, offers))
+    chosen = vector(2, extension(43, b"\x03\x04") + hello)
     answer = message(2, b"\x03\x03" + RANDOM[::-1] + b"\0\x13\x01\0" + chosen)
-    messages = [hello, answer, message(Message.ENCRYPTED_EXTENSIONS, vector(2, server)), shown]
+    messages = [asked, answer, message(Message.ENCRYPTED_EXTENSIONS, vector(2, server)), shown]
     content = b" " * 64 + b"TLS 1.3, server CertificateVerify\0" + schedule.transcript(messages, "sha256")
     signature = key.sign(content, ec.ECDSA(hashes.SHA256()))
     messages.append(message(Message.CERTIFICATE_VERIFY, b"\x04\x03" + vector(2, signature)))
@@ -98,7 +99,7 @@ def forged(
     proof = _finished("CLIENT_HANDSHAKE_TRAFFIC_SECRET", messages)
     answered = _Sealer("CLIENT_HANDSHAKE_TRAFFIC_SECRET").seal(22, prove(proof))
     return Forged(
-        client=_plain(hello) + answered + _Sealer("CLIENT_TRAFFIC_SECRET_0").seal(21, b"\x01\0"),
+        client=_plain(asked) + answered + _Sealer("CLIENT_TRAFFIC_SECRET_0").seal(21, b"\x01\0"),
         server=_plain(answer) + b"".join(sealed) + from_server.seal(23, SAID, 100) + from_server.seal(21, b"\x01\0"),
         key_log="".join(f"{label} {RANDOM.hex()} {each.hex()}\n" for label, each in SECRETS.items()).encode(),
     )

@@ -265,9 +265,7 @@ class Connection:
 
     ``tls`` is "none" for plain http, "ok", or the reason why the peer is not verified ("expired", "not-yet-valid",
     "unknown-authority", "self-signed", "wrong-host", "old-protocol", "other"). ``chain`` holds DER certificates, leaf
-    first, untouched. ``refused`` holds the chain of the verified attempt where it differs from that of this one.
-    ``evidence`` are the octets of the handshake in which the server signs, as ``tls.evidence.encode`` writes them;
-    empty where there are none, or none that could be read.
+    first, untouched; ``refused`` another one that was refused before; ``evidence`` is ``tls.evidence``'s, or empty.
     """
 
     id: str

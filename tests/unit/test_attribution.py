@@ -16,7 +16,13 @@ from cryptography.x509.oid import NameOID
 from muniment.errors import FormatError, IntegrityError, SignatureInvalid, Unsupported
 from muniment.tls import evidence
 from muniment.tls.attribution import Claim, attributed, names
+from muniment.tls.connection import Connection
 from muniment.tls.evidence import Evidence, Signed, Unsigned, Why
+from muniment.tls.handshake import Message
+from muniment.tls.keylog import KeyLog
+from muniment.tls.session import Side
+from tls_forged import certificate as certificate_of
+from tls_forged import extension, forged, message
 from tls_streams import NAME, Identity, contexts, decoded, identity, talk
 
 TLS12 = ssl.TLSVersion.TLSv1_2
@@ -31,12 +37,18 @@ def who(tmp_path_factory: pytest.TempPathFactory) -> Identity:
 
 
 def shaken(
-    who: Identity, folder: Path, version: ssl.TLSVersion, ciphers: str = "", *, resumed: bool = False
+    who: Identity,
+    folder: Path,
+    version: ssl.TLSVersion,
+    ciphers: str = "",
+    *,
+    resumed: bool = False,
+    name: str = NAME,
 ) -> tuple[Evidence, Claim]:
-    """Return the evidence of a connection, and what an honest record of it says."""
+    """Return the evidence of a connection to *name*, and what an honest record of it says of NAME."""
     client, server = contexts(who, folder, version, ciphers)
-    session = talk(client, server).session if resumed else None
-    connection, _ = decoded(talk(client, server, session=session))
+    session = talk(client, server, name=name).session if resumed else None
+    connection, _ = decoded(talk(client, server, session=session, name=name))
     found, facts = evidence.of(connection), connection.handshake
     assert found is not None
     return found, Claim(NAME, True, facts.version, facts.cipher, facts.alpn, facts.chain)  # noqa: FBT003 - a field
@@ -52,6 +64,58 @@ def test_evidence_and_the_record_of_its_own_connection_agree(
     assert found.handshake.chain == (who.der,)
     for host in ("NEWS.example", "news.example."):
         assert attributed(kept, replace(claim, host=host)) == found
+
+
+@VERSIONS
+def test_names_are_asked_for_in_any_case_and_addresses_not_at_all(
+    version: ssl.TLSVersion, who: Identity, tmp_path: Path
+) -> None:
+    kept, claim = shaken(who, tmp_path, version, name="NEWS.Example")
+    assert isinstance(attributed(kept, claim), Signed)
+    kept, claim = shaken(who, tmp_path, version, name="127.0.0.1")
+    for address in ("127.0.0.1", "::1"):
+        assert isinstance(attributed(kept, replace(claim, host=address, verified=False)), Signed)
+        with pytest.raises(
+            IntegrityError, match=f"the handshake, certificate: expected one for {address}, found one for"
+        ):
+            attributed(kept, replace(claim, host=address))
+    with pytest.raises(IntegrityError, match=r"name that the client asked for: expected news\.example, found none"):
+        attributed(kept, claim)
+
+
+@VERSIONS
+def test_of_a_chain_the_first_certificate_is_for_the_host(
+    version: ssl.TLSVersion, who: Identity, tmp_path: Path
+) -> None:
+    other = identity(tmp_path / "other", ec.generate_private_key(ec.SECP256R1()), "other.example")
+    for first, second, passes in ((who, other, True), (other, who, False)):
+        both = tmp_path / "both.pem"
+        both.write_bytes(first.certificate_file.read_bytes() + second.certificate_file.read_bytes())
+        kept, claim = shaken(replace(first, certificate_file=both), tmp_path, version)
+        assert claim.chain == (first.der, second.der)
+        if passes:
+            assert isinstance(attributed(kept, claim), Signed)
+        else:
+            with pytest.raises(IntegrityError, match="one for another name"):
+                attributed(kept, claim)
+
+
+def test_a_server_that_resumes_and_shows_a_chain_all_the_same_is_held_to_it(who: Identity) -> None:
+    """No server does (RFC 8446 4.4.2), so it would be somebody who wants a chain to be passed over."""
+    assert isinstance(who.key, ec.EllipticCurvePrivateKey)
+    made = forged(who.key, message(Message.CERTIFICATE, certificate_of(who.der)), hello=extension(41, b"\0\0"))
+    keys = KeyLog()
+    keys.feed(made.key_log)
+    connection = Connection(keys)
+    connection.feed(Side.CLIENT, made.client)
+    connection.feed(Side.SERVER, made.server)
+    kept, facts = evidence.of(connection), connection.handshake
+    assert kept is not None
+    assert facts.resumed
+    claim = Claim("192.0.2.7", False, "", "", "", (who.der,))  # noqa: FBT003 - a field
+    assert isinstance(attributed(kept, claim), Signed)
+    with pytest.raises(IntegrityError, match="chain"):
+        attributed(kept, replace(claim, chain=(b"another",)))
 
 
 CHANGES: dict[str, tuple[str, Callable[[Claim], Claim]]] = {
@@ -77,12 +141,20 @@ def test_whatever_a_record_says_otherwise_is_refused_by_its_name(
     with pytest.raises(IntegrityError) as refused:
         attributed(kept, changed(claim))
     assert refused.value.where == f"the handshake, {what}"
-    assert refused.value.expected != refused.value.found
+    if what == "chain":
+        assert (refused.value.expected, refused.value.found) == (
+            "the certificates that this connection showed",
+            "others",
+        )
+    else:
+        assert refused.value.expected != refused.value.found
 
 
 def test_the_suite_is_held_against_the_record_where_all_clients_call_it_the_same(who: Identity, tmp_path: Path) -> None:
     kept, claim = shaken(who, tmp_path, TLS13)
-    with pytest.raises(IntegrityError, match="cipher suite"):
+    with pytest.raises(
+        IntegrityError, match="the handshake, cipher suite: expected TLS_CHACHA20_POLY1305_SHA256, found"
+    ):
         attributed(kept, replace(claim, cipher="TLS_CHACHA20_POLY1305_SHA256"))
     kept, claim = shaken(who, tmp_path, TLS12)
     assert isinstance(attributed(kept, replace(claim, cipher="ECDHE-ECDSA-AES256-GCM-SHA384")), Signed)
@@ -155,7 +227,7 @@ def test_what_cannot_be_checked_here_is_still_held_against_its_record(who: Ident
     broken = replace(kept, greeting=kept.greeting.replace(who.der, b"\x30\x00" + who.der[2:], 1))
     with pytest.raises(IntegrityError, match="chain"):
         attributed(broken, claim)
-    with pytest.raises(Unsupported, match="readable key"):
+    with pytest.raises(Unsupported, match="one that can be read"):
         attributed(broken, replace(claim, chain=(b"\x30\x00" + who.der[2:],), verified=False))
 
 

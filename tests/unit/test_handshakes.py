@@ -1,8 +1,10 @@
 """The check "the site's key signed this handshake": what it passes, notes and refuses, connection by connection."""
 
 import contextlib
+import os
 import sqlite3
 import ssl
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +15,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 import archives
 from archives import Made
-from conftest import times
+from conftest import SampleCapture, loopback_rules, make_archive, make_desk, times
 from disk import KilledError
-from muniment import canonical, catalogue, durable, layout, manifest
+from muniment import canonical, catalogue, durable, layout, sample
+from muniment.capture import commit
 from muniment.capture.peers import documents
 from muniment.digest import Digest
+from muniment.fetch.handshake import Secrets
+from muniment.message.url import Url
 from muniment.model import Check, Connection, Exchange, Finding, Kind, Record, Role, Verdict, Verification
 from muniment.report import document, page, terminal
 from muniment.tls import signature
@@ -26,16 +31,15 @@ from muniment.tls.evidence import decode as evidence_of
 from muniment.tls.handshake import Message
 from muniment.tls.record import Messages
 from muniment.verify import Depth, handshakes, verify
-from muniment.verify.checks import Findings, Outside, Scope
-from muniment.verify.handshakes import Handshakes, Said
+from muniment.verify.checks import Findings
+from muniment.verify.handshakes import Said
 from muniment.verify.trust import Trust
 from muniment.warc import reader
-from shaken import TLS12, TLS13, Site, over
+from shaken import TLS12, TLS13, Document, Site, Told, judged, over, records
 from tls_streams import identity
 
 HOST, OTHER = "news.example", "other.example"
 VERSIONS = pytest.mark.parametrize("version", [TLS12, TLS13], ids=["1.2", "1.3"])
-Document = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +62,6 @@ def verified(made: Made, depth: Depth = Depth.RECORDS) -> Verification:
 
 def of_handshakes(result: Verification) -> list[Finding]:
     return [each for each in result.findings if each.check is Check.HANDSHAKE]
-
-
-def records(made: Made) -> list[tuple[Record, Document | None]]:
-    """Return every line with what its record says, where that is JSON."""
-    found: list[tuple[Record, Document | None]] = []
-    raw = made.path(layout.manifest(made.captures[0])).read_bytes().splitlines()[1:]
-    with durable.opened(made.warc()) as stream:
-        for line in (manifest.decode_record(each, "line") for each in raw):
-            held = bytearray()
-            place = line.position
-            reader.record_at(stream, place.offset, place.length, file="w", into=lambda _, held=held: held.extend)
-            told = canonical.decode(bytes(held), "w") if line.media_type == "application/json" else None
-            found.append((line, told))
-    return found
 
 
 # What a capture that was recorded honestly gives
@@ -227,25 +217,12 @@ def test_the_index_tells_in_a_word_what_the_handshake_shows(site: Site, tmp_path
 # What a sealed record may not say
 
 
-def judged(told: Iterable[tuple[Record, Document | None]], findings: Findings | None = None) -> list[Finding]:
-    """Return what the check says of records that somebody sealed as they are in *told*."""
-    scope = Scope(Path(), Trust.nobody(), Outside(), Depth.RECORDS, findings or Findings())
-    before = len(scope.findings.made)
-    check = Handshakes(scope, "manifest.jsonl")
-    for line, said in told:
-        held = Said()
-        held.write(canonical.encode(said) if said is not None else b"")
-        check.take(line, held, f"w at {line.n}")
-    check.finish()
-    return scope.findings.made[before:]
-
-
 def verdicts(told: Iterable[tuple[Record, Document | None]]) -> list[Verdict]:
     return [each.verdict for each in judged(told)]
 
 
 @pytest.fixture(scope="module")
-def told(site: Site, other: Site, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Record, Document | None]]:
+def told(site: Site, other: Site, tmp_path_factory: pytest.TempPathFactory) -> Told:
     """Give the records of two connections, c1 to HOST by TLS 1.3 and c2 to OTHER by TLS 1.2, as they were sealed."""
     peers = [site.connection("c1", HOST), other.connection("c2", OTHER, TLS12)]
     found = records(captured(tmp_path_factory.mktemp("told"), [over(each) for each in peers]))
@@ -254,11 +231,11 @@ def told(site: Site, other: Site, tmp_path_factory: pytest.TempPathFactory) -> l
 
 
 def changed(
-    told: list[tuple[Record, Document | None]],
+    told: Told,
     kind: str,
     change: Callable[[Document], Document],
     number: str = "c1",
-) -> list[tuple[Record, Document | None]]:
+) -> Told:
     """Return *told* with the document of that *kind* about the connection *number* changed."""
     wanted = [n for n, (line, said) in enumerate(told) if said and said["type"] == kind and line.connection == number]
     assert wanted
@@ -267,9 +244,7 @@ def changed(
     ]
 
 
-def lined(
-    told: list[tuple[Record, Document | None]], kind: Kind, change: Callable[[Record], Record], number: str = "c1"
-) -> list[tuple[Record, Document | None]]:
+def lined(told: Told, kind: Kind, change: Callable[[Record], Record], number: str = "c1") -> Told:
     """Return *told* with the lines of that *kind* about the connection *number* changed."""
     assert [line for line, _ in told if line.kind is kind and line.connection == number]
     return [(change(line) if line.kind is kind and line.connection == number else line, said) for line, said in told]
@@ -304,9 +279,7 @@ CONNECTIONS: dict[str, Document] = {
 
 
 @pytest.mark.parametrize("what", CONNECTIONS)
-def test_a_record_of_a_connection_that_says_anything_else_fails(
-    what: str, told: list[tuple[Record, Document | None]]
-) -> None:
+def test_a_record_of_a_connection_that_says_anything_else_fails(what: str, told: Told) -> None:
     refusal(changed(told, "connection", lambda it: it | CONNECTIONS[what]))
 
 
@@ -324,11 +297,11 @@ HANDSHAKES: dict[str, Document] = {
 
 
 @pytest.mark.parametrize("what", HANDSHAKES)
-def test_a_record_of_a_handshake_that_is_malformed_fails(what: str, told: list[tuple[Record, Document | None]]) -> None:
+def test_a_record_of_a_handshake_that_is_malformed_fails(what: str, told: Told) -> None:
     refusal(changed(told, "handshake", lambda it: it | HANDSHAKES[what]))
 
 
-def test_what_later_versions_add_to_a_record_is_passed_over(told: list[tuple[Record, Document | None]]) -> None:
+def test_what_later_versions_add_to_a_record_is_passed_over(told: Told) -> None:
     both = changed(changed(told, "handshake", lambda it: it | {"more": 1}), "connection", lambda it: it | {"more": 1})
     assert verdicts(both) == [Verdict.PASS, Verdict.PASS]
 
@@ -346,9 +319,7 @@ LINES: dict[str, Callable[[Record], Record]] = {
 
 @pytest.mark.parametrize("kind", [Kind.RESPONSE, Kind.REQUEST, Kind.METADATA])
 @pytest.mark.parametrize("what", LINES)
-def test_a_line_that_says_something_else_of_its_connection_fails(
-    what: str, kind: Kind, told: list[tuple[Record, Document | None]]
-) -> None:
+def test_a_line_that_says_something_else_of_its_connection_fails(what: str, kind: Kind, told: Told) -> None:
     """An answer from elsewhere must not be put under a connection that somebody signed."""
     found = judged(lined(told, kind, LINES[what]))
     assert [each for each in found if each.verdict is Verdict.FAIL]
@@ -356,7 +327,7 @@ def test_a_line_that_says_something_else_of_its_connection_fails(
 
 
 def test_handshakes_that_were_exchanged_between_two_hosts_fail_both(
-    told: list[tuple[Record, Document | None]],
+    told: Told,
 ) -> None:
     evidences = {line.connection: said["evidence"] for line, said in told if said and said["type"] == "handshake"}
     crossed = changed(told, "handshake", lambda it: it | {"evidence": evidences["c2"]})
@@ -365,7 +336,7 @@ def test_handshakes_that_were_exchanged_between_two_hosts_fail_both(
 
 
 def test_answers_that_were_put_under_the_connection_of_another_host_fail(
-    told: list[tuple[Record, Document | None]],
+    told: Told,
 ) -> None:
     theirs = next(line for line, _ in told if line.connection == "c2")
     moved = lined(told, Kind.RESPONSE, lambda it: replace(it, connection="c2", chain=theirs.chain))
@@ -374,7 +345,7 @@ def test_answers_that_were_put_under_the_connection_of_another_host_fail(
 
 
 def test_a_handshake_that_is_told_of_two_connections_fails_where_it_comes_again(
-    told: list[tuple[Record, Document | None]], site: Site, tmp_path: Path
+    told: Told, site: Site, tmp_path: Path
 ) -> None:
     made = site.connection("c1", HOST)
     twice = records(captured(tmp_path, [over(made), over(replace(made, id="c2"))]))
@@ -385,7 +356,7 @@ def test_a_handshake_that_is_told_of_two_connections_fails_where_it_comes_again(
 
 
 def test_a_handshake_stands_straight_after_the_record_of_its_connection_or_fails(
-    told: list[tuple[Record, Document | None]],
+    told: Told,
 ) -> None:
     alone = [pair for pair in told if not (pair[1] and pair[1]["type"] == "connection" and pair[0].connection == "c1")]
     assert refusal(alone).found == "none"
@@ -395,21 +366,19 @@ def test_a_handshake_stands_straight_after_the_record_of_its_connection_or_fails
     assert refusal(lost).found == "another"
 
 
-def test_a_second_handshake_of_a_connection_fails(
-    told: list[tuple[Record, Document | None]], site: Site, tmp_path: Path
-) -> None:
+def test_a_second_handshake_of_a_connection_fails(told: Told, site: Site, tmp_path: Path) -> None:
     again = records(captured(tmp_path, [over(site.connection("c1", HOST))]))
     assert Verdict.FAIL in verdicts([*told, *again])
     assert not [each for each in judged([*told, *again]) if each.verdict is Verdict.PASS and HOST in each.subject]
 
 
-def test_an_answer_over_tls_that_names_no_connection_is_noted(told: list[tuple[Record, Document | None]]) -> None:
+def test_an_answer_over_tls_that_names_no_connection_is_noted(told: Told) -> None:
     nowhere = lined(told, Kind.RESPONSE, lambda it: replace(it, connection=""))
     assert verdicts(nowhere) == [Verdict.PASS, Verdict.PASS, Verdict.ABSENT]
     assert "unnamed" in judged(nowhere)[-1].detail
 
 
-def test_what_is_no_record_of_a_connection_is_none(told: list[tuple[Record, Document | None]]) -> None:
+def test_what_is_no_record_of_a_connection_is_none(told: Told) -> None:
     quiet: list[Any] = [7, [], "handshake", {"type": "later"}, {"type": 7}, {}]
     for each in quiet:
         none = [(line, each if said and said["type"] == "handshake" else said) for line, said in told]
@@ -442,9 +411,7 @@ def test_a_record_that_is_damaged_is_named_and_is_no_absence(site: Site, tmp_pat
         assert of_handshakes(result) == []
 
 
-def test_a_certificate_that_cannot_be_read_here_is_unverifiable(
-    told: list[tuple[Record, Document | None]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_certificate_that_cannot_be_read_here_is_unverifiable(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """A library that reads certificates may know fewer of them in ten years, and that is no forgery."""
     monkeypatch.setattr(signature, "_NAMES", {})
     found = judged(told)
@@ -452,9 +419,7 @@ def test_a_certificate_that_cannot_be_read_here_is_unverifiable(
     assert "cannot check it" in found[0].detail
 
 
-def test_certificates_without_end_are_not_held(
-    told: list[tuple[Record, Document | None]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_certificates_without_end_are_not_held(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handshakes, "_HELD", 500)
     assert [each.verdict for each in judged(told)] == [Verdict.UNVERIFIABLE, Verdict.PASS]
 
@@ -469,9 +434,7 @@ def flips(field: bytes, usual: int) -> list[int]:
 
 
 @pytest.mark.parametrize("field", ["greeting", "protected", "secret"])
-def test_every_bit_of_the_evidence_of_tls_1_3_fails_the_check(
-    field: str, told: list[tuple[Record, Document | None]]
-) -> None:
+def test_every_bit_of_the_evidence_of_tls_1_3_fails_the_check(field: str, told: Told) -> None:
     kept = kept_of(told, "c1")
     octets: bytes = getattr(kept, field)
     for bit in flips(octets, 150):
@@ -482,7 +445,7 @@ def test_every_bit_of_the_evidence_of_tls_1_3_fails_the_check(
         assert refusal(lied).check is Check.HANDSHAKE, f"bit {bit} of {field}"
 
 
-def test_every_bit_of_what_tls_1_2_signs_fails_the_check(told: list[tuple[Record, Document | None]]) -> None:
+def test_every_bit_of_what_tls_1_2_signs_fails_the_check(told: Told) -> None:
     greeting = bytearray(kept_of(told, "c2").greeting)
     places, position = {}, 0
     messages = Messages("a test")
@@ -506,7 +469,7 @@ def test_every_bit_of_what_tls_1_2_signs_fails_the_check(told: list[tuple[Record
         greeting[at] ^= 1 << bit % 8
 
 
-def kept_of(told: list[tuple[Record, Document | None]], number: str) -> Evidence:
+def kept_of(told: Told, number: str) -> Evidence:
     [found] = [
         said["evidence"] for line, said in told if said and said["type"] == "handshake" and line.connection == number
     ]
@@ -539,3 +502,50 @@ def test_the_documents_of_a_connection_are_the_same_for_ever(site: Site) -> None
     made: Connection = site.connection("c1", HOST)
     assert documents(made) == documents(made)
     assert documents(replace(made, evidence=b""))[1] == b""
+
+
+# A capture over loopback https
+
+
+def test_a_capture_shows_of_every_server_that_its_key_took_part(sample_capture: SampleCapture) -> None:
+    root = sample_capture.archive.root
+    made = Made(root, sample_capture.archive.home, (sample_capture.id,))
+    result = verify(root, Trust.nobody(), depth=Depth.PAYLOADS)  # the sites' signatures need no trust in the archive
+    by_host = {each.subject.rpartition(": ")[2]: each for each in of_handshakes(result)}
+    assert result.verdict is Verdict.UNVERIFIABLE
+    hosts = {said["host"]: said["tls"] for _, said in records(made) if said and said["type"] == "connection"}
+    secure = {host: tls for host, tls in hosts.items() if tls != "none"}
+    assert by_host.keys() == secure.keys()
+    for host, found in by_host.items():
+        assert found.verdict is (Verdict.PASS if secure[host] == "ok" else Verdict.ABSENT)
+        assert "tls/1.3" in found.detail
+    assert "expired" in {tls for tls in secure.values() if tls != "ok"}
+
+
+def test_no_secret_of_a_connection_but_the_one_is_anywhere_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+    close = Secrets.close
+
+    def closing(secrets: Secrets) -> None:
+        if not secrets._file.closed:
+            seen.append(os.pread(secrets._file.fileno(), 1 << 20, 0))
+        close(secrets)
+
+    monkeypatch.setattr(Secrets, "close", closing)
+    with sample.serve(tmp_path / "site") as served:
+        where = make_archive(tmp_path)
+        desk = make_desk(where, loopback_rules(served))
+        done = commit.capture(Url.parse(served.url), desk, stop=threading.Event(), said=lambda *_: None)
+    lines = [line.split() for line in b"".join(seen).splitlines() if not line.startswith(b"#")]
+    assert len(lines) >= 5 * 3
+    made = Made(where.root, where.home, (done.id,))
+    stored = [*archives.tree(where.root).values(), *archives.tree(where.home).values()]
+    stored += [canonical.encode(said) for _, said in records(made) if said]
+    found = set()
+    for label, _, secret in lines:
+        octets = bytes.fromhex(secret.decode())
+        shapes = (octets, secret, canonical.encode_base64(octets).encode())
+        found |= {label for each in stored if any(shape in each for shape in shapes)}
+    assert found == {b"SERVER_HANDSHAKE_TRAFFIC_SECRET"}

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
-from muniment.errors import FormatError, IntegrityError, SignatureInvalid
+from muniment.errors import FormatError, IntegrityError, SignatureInvalid, Unsupported
 from muniment.tls import evidence, signature
 from muniment.tls.connection import Connection
 from muniment.tls.evidence import Evidence, Signed, Unsigned, Why
@@ -352,3 +352,16 @@ def key_labels() -> list[str]:
 def test_evidence_has_one_spelling(content: bytes) -> None:
     with pytest.raises(FormatError):
         evidence.decode(content)
+
+
+def test_a_key_that_is_too_short_for_its_scheme_is_told_and_no_error_of_ours(tmp_path: Path) -> None:
+    shown = tmp_path / "short.der"
+    made = ("req", "-x509", "-newkey", "rsa:512", "-nodes", "-subj", "/CN=news.example", "-outform", "DER")
+    subprocess.run(["openssl", *made, "-keyout", tmp_path / "key.pem", "-out", shown], check=True, capture_output=True)
+    with pytest.raises(Unsupported, match="a key for rsa_pss_rsae_sha512"):
+        signature.check(shown.read_bytes(), 0x0806, bytes(64), b"content", tls13=True)
+
+
+def test_octets_that_are_no_certificate_are_unsupported_and_no_forgery(servers: dict[str, Identity]) -> None:
+    with pytest.raises(Unsupported, match="one that can be read"):
+        signature.check(servers["rsa"].der[:-1], 0x0804, bytes(256), b"content", tls13=True)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 from muniment.errors import IntegrityError, Unsupported
 from muniment.tls import evidence
+from muniment.tls.certificate import parsed
 from muniment.tls.evidence import Evidence, Signed, Unsigned
 from muniment.tls.session import Handshake
 
@@ -22,7 +22,8 @@ __all__ = ["Claim", "attributed", "names"]
 
 _WHERE: Final = "the handshake"
 _TLS13: Final = "tls/1.3"
-_UNREADABLE: Final = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+# What the library raises, now from one place and now from another, for names and extensions that it does not take.
+_UNREADABLE: Final = (ValueError, TypeError, Unsupported, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def names(leaf: bytes, host: str) -> bool | None:
     accepted here.
     """
     try:
-        certificate = x509.load_der_x509_certificate(leaf)
+        certificate = parsed(leaf)
         with suppress(x509.ExtensionNotFound):
             found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             addresses = [str(each) for each in found.get_values_for_type(x509.IPAddress)]
@@ -113,7 +114,7 @@ def _pairs(found: Handshake, claim: Claim) -> Iterator[tuple[str, str, str]]:
     # RFC 6066 3: no address is sent as a name.
     host = _plain(claim.host)
     yield "name that the client asked for", "" if _is_address(host) else host, found.server_name.lower()
-    if claim.version:
+    if claim.version or claim.verified:
         yield "version", claim.version, found.version
         yield "application protocol", claim.alpn, found.alpn
         if found.version == _TLS13:  # the names of older suites are not IANA's everywhere

@@ -1,5 +1,6 @@
 """What a server shows of itself: chain, OCSP staple, signed certificate timestamps (RFC 8446 4.4.2, RFC 8879)."""
 
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +8,16 @@ from typing import Final
 
 import brotlicffi
 import zstandard
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
 
-from muniment.errors import FormatError
+from muniment.errors import FormatError, Unsupported
 from muniment.tls.handshake import Extension, Message, extension_block, timestamps
 from muniment.tls.octets import Octets
 from muniment.tls.record import MAX_MESSAGE
 
-__all__ = ["Certificates", "stapled"]
+__all__ = ["Certificates", "parsed", "stapled"]
 
 _HEADER: Final = 4
 _OCSP: Final = 1
@@ -63,6 +67,20 @@ class Certificates:
             _staple(Octets(status, _WHERE)) if status else b"",
             timestamps(leaf.get(Extension.SIGNED_CERTIFICATE_TIMESTAMP), _WHERE),
         )
+
+
+def parsed(der: bytes) -> x509.Certificate:
+    """Return the certificate *der*. Raises Unsupported where the library finds none, which changes over the years.
+
+    What it takes with a warning is taken in silence: servers show certificates as they are.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        try:
+            return x509.load_der_x509_certificate(der)
+        except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as unreadable:
+            found = str(unreadable)[:100]
+            raise Unsupported("the server's certificate", expected="one that can be read", found=found) from None
 
 
 def stapled(message: bytes) -> bytes:

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 from muniment.errors import SignatureInvalid, Unsupported
+from muniment.tls.certificate import parsed
 
 __all__ = ["check", "scheme_name"]
 
@@ -80,12 +80,15 @@ def check(leaf: bytes, scheme: int, signature: bytes, content: bytes, *, tls13: 
             return key.verify(signature, content)
     except InvalidSignature:
         raise SignatureInvalid(_WHERE, expected=f"{name} by the certificate's key", found="another's") from None
+    except (ValueError, UnsupportedAlgorithm) as refused:
+        # An RSA key too short for the digest, for one.
+        raise Unsupported(_WHERE, expected=f"a key for {name}", found=str(refused)[:100]) from None
     raise SignatureInvalid(_WHERE, expected="a scheme that suits the certificate's key", found=name)
 
 
 def _public_key(leaf: bytes) -> CertificatePublicKeyTypes:
     try:
-        return x509.load_der_x509_certificate(leaf).public_key()
+        return parsed(leaf).public_key()
     except (ValueError, UnsupportedAlgorithm) as unreadable:
-        found = f"{str(unreadable)[:100]}"
+        found = str(unreadable)[:100]
         raise Unsupported("the server's certificate", expected="one with a readable key", found=found) from None
