@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from muniment.errors import FormatError, IntegrityError, SignatureInvalid, Unsupported
 from muniment.tls import evidence
-from muniment.tls.attribution import Claim, attributed, names
+from muniment.tls.attribution import Claim, attributed, host_of, may_ask, names
 from muniment.tls.connection import Connection
 from muniment.tls.evidence import Evidence, Signed, Unsigned, Why
 from muniment.tls.handshake import Message
@@ -303,3 +303,47 @@ def test_of_a_certificate_that_cannot_be_read_nothing_is_said() -> None:
     assert names(NAMED[:-1], "news.example") is None
     odd = NAMED.replace(b"news.example", b"n\xe9ws.example", 1)
     assert names(odd, "news.example") in {None, False}
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://news.example/a?b#c", "news.example"),
+        ("https://News.Example.:8443", "news.example"),
+        ("wss://news.example?x=//fake.example/", "news.example"),
+        ("https://news.example#@fake.example", "news.example"),
+        ("https://user:news.example@fake.example/", "fake.example"),
+        ("https://[2001:DB8::7]:8443/", "2001:db8::7"),
+        ("https://[2001:db8::7", "2001:db8::7"),
+        ("https://~odd~/", "~odd~"),
+        ("about:invalid#x", ""),
+        ("", ""),
+        ("https://" + "a" * 300, "a" * 255),
+    ],
+)
+def test_the_host_of_a_url_is_told_for_any_text(url: str, host: str) -> None:
+    assert host_of(url) == host
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "expected"),
+    [
+        ("https://elsewhere.example/", "elsewhere.example", True),
+        ("https://elsewhere.example/", "Elsewhere.example.", True),
+        ("https://news.example/", "elsewhere.example", True),
+        ("https://www.press.example/", "news.example", True),
+        ("https://fake.example/", "news.example", False),
+        ("https://[2001:db8::9]/", "2001:db8::9", True),
+        ("https://[2001:db8::9]/", "[2001:db8::9]", True),
+        ("https://[2001:db8::7]/", "news.example", True),
+        ("about:invalid", "news.example", False),
+    ],
+)
+def test_a_url_may_be_asked_for_where_the_host_or_the_certificate_says_so(
+    url: str,
+    host: str,
+    expected: bool,  # noqa: FBT001
+) -> None:
+    assert may_ask(url, host, NAMED) is expected
+    assert may_ask("https://news.example/", "news.example", b"no certificate") is True
+    assert may_ask("https://news.example/", "fake.example", b"no certificate") is False

@@ -159,6 +159,18 @@ def test_a_host_that_the_certificate_names_may_share_the_connection(site: Site, 
     assert [each.verdict for each in of_handshakes(verified(captured(tmp_path, shared)))] == [Verdict.PASS]
 
 
+def test_what_was_asked_of_another_host_does_not_count_as_signed_by_the_one(site: Site, tmp_path: Path) -> None:
+    """A client may send any Host: what came is kept, the signature is not said to be that host's, and nothing fails."""
+    made = site.connection("c1", HOST)
+    exchanges = [over(made, "/a", "fake.example"), over(made), over(made, "/b", "fake.example")]
+    result = verified(captured(tmp_path, exchanges))
+    signed, unsigned = of_handshakes(result)
+    assert result.verdict is Verdict.PASS
+    assert (signed.verdict, unsigned.verdict) == (Verdict.PASS, Verdict.ABSENT)
+    assert signed.detail.startswith("1 connection (c1): ")
+    assert unsigned.detail.startswith("1 connection (c1/fake.example): no evidence of the handshake was kept")
+
+
 # What is recorded
 
 

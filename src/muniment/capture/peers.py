@@ -1,15 +1,16 @@
 """What is recorded of a connection: whom it reached, what its peer showed, whether the peer signed the handshake."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from muniment import canonical, manifest
 from muniment.errors import FormatError, IntegrityError
 from muniment.model import Connection
 from muniment.tls import evidence
-from muniment.tls.attribution import Claim, attributed
+from muniment.tls.attribution import Claim, attributed, host_of, may_ask
 from muniment.tls.evidence import Signed
 
-__all__ = ["documents"]
+__all__ = ["documents", "shared"]
 
 _SIGNED: Final = "signed"
 
@@ -59,6 +60,17 @@ def documents(made: Connection) -> tuple[bytes, bytes]:
             "evidence": canonical.decode(made.evidence, "the handshake evidence"),
         }
     )
+
+
+def shared(made: Connection, url: str) -> Connection:
+    """Return *made* as what is said over it for *url* names it.
+
+    Where that is a host for which the server did not sign (a client may send any Host), it is another name and no
+    evidence: nobody who reads the records shall take the one host's signature for the other's.
+    """
+    if not made.evidence or not made.chain or may_ask(url, made.host, made.chain[0]):
+        return made
+    return replace(made, id=f"{made.id}/{host_of(url)}", evidence=b"")
 
 
 def _word(made: Connection) -> str:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Final
 
 from muniment import canonical, manifest
-from muniment.capture.peers import documents
+from muniment.capture.peers import documents, shared
 from muniment.digest import Digest, Digester
 from muniment.durable import Appending
 from muniment.errors import StoreError
@@ -204,7 +204,7 @@ class Recorder:
 
     def _exchange(self, taken: Taken) -> list[tuple[Entry, dict[str, Any]]]:
         exchange = taken.exchange
-        made = exchange.connection
+        made = exchange.connection and shared(exchange.connection, exchange.url)
         group = []
         if made is not None and made.id not in self._connections:
             self._connections.add(made.id)

@@ -18,10 +18,11 @@ from muniment.tls.certificate import parsed
 from muniment.tls.evidence import Evidence, Signed, Unsigned
 from muniment.tls.session import Handshake
 
-__all__ = ["Claim", "attributed", "names"]
+__all__ = ["Claim", "attributed", "host_of", "may_ask", "names"]
 
 _WHERE: Final = "the handshake"
 _TLS13: Final = "tls/1.3"
+_LONGEST: Final = 255
 # What the library raises, now from one place and now from another, for names and extensions that it does not take.
 _UNREADABLE: Final = (ValueError, TypeError, Unsupported, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
@@ -79,6 +80,25 @@ def names(leaf: bytes, host: str) -> bool | None:
     return _is_one_of(host, [str(each.value) for each in common])
 
 
+def may_ask(url: str, host: str, leaf: bytes) -> bool:
+    """Say whether *url* may be asked for over a connection to *host* whose server showed the certificate *leaf*.
+
+    A browser asks for several hosts over one connection where the certificate names them all (RFC 9113 9.1.1).
+    """
+    asked = host_of(url)
+    return asked == _plain(host) or names(leaf, asked) is True
+
+
+def host_of(url: str) -> str:
+    """Return the host of *url* in small letters, an address without brackets; "" where it has none.
+
+    Not by urllib.parse, which raises for some texts: what stands in a manifest need not be a URL.
+    """
+    authority = url.partition("//")[2].partition("/")[0].partition("?")[0].partition("#")[0].rpartition("@")[2]
+    host = authority.partition("]")[0] if authority.startswith("[") else authority.partition(":")[0]
+    return _plain(host[:_LONGEST])
+
+
 def _is_one_of(host: str, shown: list[str]) -> bool:
     wanted = _plain(host)
     patterns = {_plain(each) for each in shown}
@@ -88,7 +108,7 @@ def _is_one_of(host: str, shown: list[str]) -> bool:
 
 
 def _plain(host: str) -> str:
-    return host.lower().removesuffix(".")
+    return host.lower().removesuffix(".").strip("[]")
 
 
 def _is_address(host: str) -> bool:

@@ -15,7 +15,7 @@ from muniment.digest import Digest
 from muniment.errors import FormatError, IntegrityError, MunimentError, Unsupported
 from muniment.model import Check, Kind, Record, Role, Verdict
 from muniment.tls import evidence
-from muniment.tls.attribution import Claim, attributed, names
+from muniment.tls.attribution import Claim, attributed, host_of, may_ask
 from muniment.tls.evidence import Signed, Unsigned, Why
 from muniment.verify.checks import Findings, Scope, judged
 
@@ -120,7 +120,7 @@ class Handshakes:
         """Take the record of *line*, which lies at *subject*."""
         last, self._last = self._last, None
         if line.tls not in _NO_TLS:
-            self._hosts.setdefault(line.connection or _UNNAMED, _host(line.url))
+            self._hosts.setdefault(line.connection or _UNNAMED, host_of(line.url))
         facts: Any = said.facts(subject) if self.wants(line) else None
         match facts:
             case {"type": "connection"}:
@@ -242,11 +242,9 @@ def _agree(line: Record, shaken: _Shaken, subject: str) -> None:
         if expected != found:
             where = f"{subject}, {what} in its line"
             raise IntegrityError(where, expected=str(expected or "none"), found=str(found or "none"))
-    # A browser may ask for several hosts over one connection where the certificate names them all (RFC 9113 9.1.1).
-    host = _host(line.url)
-    if shaken.leaf and host != shaken.host.lower().removesuffix(".") and not names(shaken.leaf, host):
-        where = f"{subject}, host of its URL"
-        raise IntegrityError(where, expected=f"{shaken.host}, or one that its certificate names", found=host)
+    if shaken.leaf and not may_ask(line.url, shaken.host, shaken.leaf):
+        where, expected = f"{subject}, host of its URL", f"{shaken.host}, or one that its certificate names"
+        raise IntegrityError(where, expected=expected, found=host_of(line.url) or "none")
 
 
 def _detail(found: Signed | Unsigned, met: _Met) -> str:
@@ -266,11 +264,3 @@ def _listed(items: Iterable[str]) -> str:
     every = list(items)
     more = f" and {len(every) - _LISTED:,} more" if len(every) > _LISTED else ""
     return ", ".join(every[:_LISTED]) + more
-
-
-def _host(url: str) -> str:
-    """Return the host of *url*, an address without brackets; not by urllib.parse, which raises for some texts."""
-    authority = url.partition("//")[2].partition("/")[0].partition("?")[0].partition("#")[0].rpartition("@")[2]
-    if authority.startswith("["):
-        return authority[1:].partition("]")[0][:255]
-    return authority.partition(":")[0].lower().removesuffix(".")[:255]
