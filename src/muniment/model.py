@@ -9,8 +9,6 @@ from typing import BinaryIO, Final
 from muniment.digest import Digest
 
 __all__ = [
-    "LINE_HAS",
-    "LINE_LACKS",
     "Check",
     "Connection",
     "Exchange",
@@ -123,24 +121,6 @@ class Kind(StrEnum):
     METADATA = "metadata"
     WARCINFO = "warcinfo"
     ATTEMPT = "attempt"
-
-
-_OF_RECORDS: Final = frozenset({"url", "role", "payload"})
-_OF_ANSWERS: Final = frozenset({"status", "outcome", "truncated"})
-LINE_HAS: Final = {
-    Kind.RESPONSE: _OF_RECORDS | {"status", "outcome"},
-    Kind.REQUEST: frozenset({"url", "role"}),
-    Kind.ATTEMPT: _OF_RECORDS | {"outcome"},
-    Kind.WARCINFO: frozenset({"payload"}),
-}
-"""What a line of each kind always has (docs/formats.md, "Manifest"); of kinds not named, the same as metadata."""
-LINE_LACKS: Final = {
-    Kind.RESPONSE: frozenset[str](),
-    Kind.REQUEST: _OF_ANSWERS | {"payload", "content"},
-    Kind.ATTEMPT: frozenset({"status", "truncated"}),
-    Kind.WARCINFO: _OF_ANSWERS | {"url", "role", "parent"},
-}
-"""What a line of each kind never has."""
 
 
 class State(StrEnum):

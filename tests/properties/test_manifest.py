@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from muniment import canonical, manifest
 from muniment.digest import Digest
 from muniment.errors import FormatError
-from muniment.model import LINE_HAS, LINE_LACKS, Kind, Position, Reason, Record, Role, Truncation
+from muniment.manifest.line import LINE_HAS, LINE_LACKS
+from muniment.model import Kind, Position, Reason, Record, Role, Truncation
 
 LARGEST: Final = 2**53 - 1
 TEXT: Final = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -215,7 +215,7 @@ class Browse:
                 continue
             is_seed = opened.refusal == refused
             if made.tls == "ok" or (is_seed and self._means.rules.tls == "record"):
-                with suppress(ValueError):
+                with suppress(FormatError):
                     found[key_digest(made.chain[0])] = made.tls
         return {name: word for name, word in found.items() if name not in self._allowed}
 
@@ -226,7 +226,7 @@ class Browse:
 
     def _judge(self, peer: Peer, host: str, at: datetime) -> tuple[str, str]:
         """Return what a TLS peer is called: the browser's verdict, or ours where it was overruled or refused it."""
-        with suppress(ValueError):
+        with suppress(FormatError):
             if not peer.refused and key_digest(peer.chain[0]) not in self._allowed:
                 return "ok", "verified by the browser, against its own root store"
         return self._roots.judge(peer.chain, host, at)

@@ -18,9 +18,34 @@ from muniment.canonical import LARGEST, Fields
 from muniment.digest import Digest
 from muniment.errors import FormatError
 from muniment.manifest.moment import instant, timestamp
-from muniment.model import LINE_HAS, LINE_LACKS, Kind, Position, Reason, Record, Role, State, Truncation
+from muniment.model import Kind, Position, Reason, Record, Role, State, Truncation
 
-__all__ = ["Description", "decode_description", "decode_record", "encode_description", "encode_record"]
+__all__ = [
+    "LINE_HAS",
+    "LINE_LACKS",
+    "Description",
+    "decode_description",
+    "decode_record",
+    "encode_description",
+    "encode_record",
+]
+
+_OF_RECORDS: Final = frozenset({"url", "role", "payload"})
+_OF_ANSWERS: Final = frozenset({"status", "outcome", "truncated"})
+LINE_HAS: Final = {
+    Kind.RESPONSE: _OF_RECORDS | {"status", "outcome"},
+    Kind.REQUEST: frozenset({"url", "role"}),
+    Kind.ATTEMPT: _OF_RECORDS | {"outcome"},
+    Kind.WARCINFO: frozenset({"payload"}),
+}
+"""What a line of each kind always has (docs/formats.md, "Manifest"); of kinds not named, the same as metadata."""
+LINE_LACKS: Final = {
+    Kind.RESPONSE: frozenset[str](),
+    Kind.REQUEST: _OF_ANSWERS | {"payload", "content"},
+    Kind.ATTEMPT: frozenset({"status", "truncated"}),
+    Kind.WARCINFO: _OF_ANSWERS | {"url", "role", "parent"},
+}
+"""What a line of each kind never has."""
 
 _VERSION: Final = 1
 _ID: Final = re.compile(r"urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from muniment.canonical import encode_base64
 from muniment.digest import Digest
-from muniment.errors import JobError
+from muniment.errors import FormatError, JobError
+from muniment.tls.certificate import parsed
 
 __all__ = ["Roots", "key_digest"]
 
@@ -25,9 +27,15 @@ _AUTHORITY: Final = ExtensionPolicy.permit_all().require_present(x509.BasicConst
 
 
 def key_digest(leaf: bytes) -> str:
-    """Return the SHA-256 of the subject public key of the DER certificate *leaf* in Base64; ValueError where broken."""
-    key = x509.load_der_x509_certificate(leaf).public_key()
-    return encode_base64(Digest.of_bytes(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).value)
+    """Return the SHA-256 of the subject public key of the DER certificate *leaf* in Base64.
+
+    Raises FormatError where it cannot be read, or its key cannot be written.
+    """
+    try:
+        key = parsed(leaf).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, UnsupportedAlgorithm) as broken:
+        raise FormatError("the certificate", expected="a public key", found=str(broken)[:120]) from None
+    return encode_base64(Digest.of_bytes(key).value)
 
 
 class Roots:
@@ -42,10 +50,10 @@ class Roots:
         The words are those by which the static engine names what OpenSSL refuses. Revocation is not asked for.
         """
         try:
-            certificates = [_loaded(each) for each in chain]
+            certificates = [parsed(each) for each in chain]
             leaf = certificates[0]
             names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except (ValueError, IndexError, x509.ExtensionNotFound) as broken:
+        except (FormatError, ValueError, IndexError, x509.ExtensionNotFound) as broken:
             return "other", f"the certificate cannot be read: {broken or 'it names no host'}"
         begins, ends = leaf.not_valid_before_utc, leaf.not_valid_after_utc
         inside = min(max(at, begins), ends)
@@ -87,9 +95,3 @@ class Roots:
                     why = getattr(failure, "strerror", None) or "it holds no certificates in PEM"
                     raise JobError(f"the file of authorities {path} (--ca-file) cannot be used: {why}") from None
         return Store(found)
-
-
-def _loaded(octets: bytes) -> x509.Certificate:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        return x509.load_der_x509_certificate(octets)
