@@ -13,6 +13,8 @@ from muniment.capture import archive, commit
 from muniment.message.url import Url
 from muniment.model import Exchange, Limits, Role, Rules
 
+# Captures are made by the static engine but where a test asks for the browser: it costs seconds, and needs the machine.
+os.environ["MUNIMENT_BROWSER"] = "none"
 CORPUS = Path(os.environ.get("MUNIMENT_CORPUS") or Path(__file__).parents[1] / ".." / "shared" / "corpus").resolve()
 
 

@@ -88,14 +88,14 @@ class Browse:
 
     After :meth:`run`, ``known`` are the URLs that were got whole, ``wanted`` what the page rests on and was not,
     ``asked`` and ``recorded`` count what the browser put on the wire and what of it was recorded, ``facts`` say which
-    browser ran and how, and ``failure`` why the visit did not come to its end ("" where it did).
+    browser ran and how, and ``failure`` why the visit did not come to its end (None where it did).
     """
 
     def __init__(self, means: Means, recorder: Recorder, said: Callable[[Exchange, Role], None]) -> None:
         self.known: set[str] = set()
         self.wanted: list[Want] = []
         self.asked = self.recorded = 0
-        self.failure = ""
+        self.failure: FetchError | None = None
         self.facts: dict[str, Any] = {}
         self._means = means
         self._recorder = recorder
@@ -123,15 +123,18 @@ class Browse:
             try:
                 again = self._visit(seed, last=len(rounds) == _ROUNDS)
             except FetchError as failure:
-                self.failure = failure.detail
+                self.failure = failure
             self._settle(everything=True)
-            self._reckon(seed, self._round)
+            found = self._reckon(self._round)
             if not again:
                 break
+        self._state(seed, self._article, reckoning.encode(found))
+        self.asked, self.recorded = found.asked, found.matched
         # What the page took in part only, such as a video that it began to play, is to be had whole.
         self.wanted += [want for url, want in self._parts.items() if url not in self.known]
-        if self.failure:
-            self._attempt(seed, Reason.ENGINE_CRASH, f"the visit ended early: {self.failure}", Role.OTHER)
+        if self.failure is not None:
+            detail = f"the visit ended early: {self.failure.detail}"
+            self._attempt(seed, Reason(self.failure.reason), detail, Role.OTHER)
 
     def _visit(self, seed: str, *, last: bool) -> bool:
         """Start a browser, open *seed*, look at all of it; say whether to do it again with more keys let in."""
@@ -292,13 +295,11 @@ class Browse:
         elif exchange.method == "GET" and (exchange.status == 206 or exchange.reason is Reason.INTERRUPTED):
             referer = asked.document if asked else ""
             self._parts.setdefault(exchange.url, Want(exchange.url, role, self._article, referer))
-        self.recorded += exchange.status is not None
 
-    def _reckon(self, seed: str, now: _Round) -> None:
+    def _reckon(self, now: _Round) -> reckoning.Reckoning:
         """Hold both accounts of this round against each other, and hand over what is missing as failed attempts."""
         found = reckoning.reckon(now.lines, self._crossed, now.refused, now.left_out)
         self._crossed.clear()
-        self.asked += found.asked
         roles = reckoning.Roles(now.lines, now.main)
         for each in found.missing:
             role = roles.of(each.asked, "", "")
@@ -313,7 +314,7 @@ class Browse:
                 self.wanted.append(
                     Want(each.asked.url, role, self._article, each.asked.document, page=role is Role.EMBED)
                 )
-        self._state(seed, self._article, reckoning.encode(found))
+        return found
 
     def _lacking(self, failure: FetchError, what: str) -> None:
         page = self._round.page

@@ -144,7 +144,9 @@ def capture(
             crawl.frontier.know(visit.known)
             wanted = visit.wanted if visit.facts else wanted
             ending = replace(ending, asked=visit.asked, recorded=visit.recorded, browser=visit.facts)
-            ending = replace(ending, reckoned=bool(visit.facts) and not visit.failure)
+            ending = replace(ending, reckoned=bool(visit.facts) and visit.failure is None)
+        if stop.is_set():
+            crawl.interrupt(0)
         crawl.start(wanted)
         while not crawl.wait(_POLL):
             if stop.is_set() and not crawl.interrupted:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from muniment import layout, manifest
 from muniment.catalogue.claims import Claims, read
 from muniment.catalogue.facts import Facts, gather, of_failures_and_article
-from muniment.catalogue.rows import article, failures, final, resources, title, unverified
+from muniment.catalogue.rows import artefacts, article, failures, final, resources, title, unverified
 from muniment.model import Record, State
 
 __all__ = ["SCHEMA", "account", "status"]
@@ -33,7 +33,9 @@ def account(root: Path, capture: str, claims: Claims | None = None) -> dict[str,
     """Return what is known of *capture* from its statement, manifest, metadata records and log; never the index.
 
     ``resources`` are the last answers of each URL, a 404 or a cut body among them; ``missing`` the URLs that were not
-    got whole, so that some stand in both. ``problems`` (only where there are any) name records that could not be read.
+    got whole, so that some stand in both. ``artefacts`` are what was made or kept beside the answers. Where a browser
+    ran, ``reckoning`` counts what it asked for and what of that was recorded. ``problems`` (only where there are any)
+    name records that could not be read.
     Nothing is verified: "anchored" says what lies beside the log, "signed_by" are the keyids that the seal names.
     Errors as :func:`muniment.catalogue.claims.read`, whose result may be given as *claims*.
     """
@@ -52,6 +54,7 @@ def account(root: Path, capture: str, claims: Claims | None = None) -> dict[str,
         "article": _article(claims, facts),
         "resources": _resources(claims, answered),
         "missing": [_missing(line, facts) for line in missing],
+        "artefacts": [_artefact(line) for line in artefacts(claims)],
         "warcs": _warcs(claims),
         "statement": {
             "file": str(layout.statement(capture)),
@@ -62,6 +65,8 @@ def account(root: Path, capture: str, claims: Claims | None = None) -> dict[str,
         "anchored": "absent",  # nobody outside has been shown the log: no stamp and no cosignature exists yet
         "exit": status(claims),
     }
+    if facts.reckoning:
+        document["reckoning"] = dict(facts.reckoning)
     if facts.problems:
         document["problems"] = list(facts.problems)
     return document
@@ -101,6 +106,21 @@ def _resources(claims: Claims, answered: list[Record]) -> list[dict[str, Any]]:
         }
         for line in answered
     ]
+
+
+def _artefact(line: Record) -> dict[str, Any]:
+    return {
+        "url": line.url,
+        "kind": line.kind.value,
+        "role": _text(line.role),
+        "media_type": line.media_type,
+        "size": line.size,
+        "payload": _text(line.payload),
+        "record_id": line.record_id,
+        "file": line.position.file,
+        "offset": line.position.offset,
+        "parent": line.parent,
+    }
 
 
 def _missing(line: Record, facts: Facts) -> dict[str, Any]:

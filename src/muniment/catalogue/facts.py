@@ -95,7 +95,8 @@ class Facts:
     """What the metadata records of a capture say; ``problems`` are sentences on those that could not be read.
 
     ``rules`` (the limit that cut an exchange) and ``details`` (why it ended so) are by the id of the response or
-    attempt that they are about, ``peers`` by the id of the connection.
+    attempt that they are about, ``peers`` by the id of the connection. ``reckoning`` counts what a browser asked for,
+    what of it was recorded, and what was recorded and it did not tell of; it is empty where there was no browser.
     """
 
     rules: Mapping[str, str]
@@ -104,6 +105,7 @@ class Facts:
     problems: tuple[str, ...]
     articles: tuple[Article, ...] = ()
     peers: Mapping[str, Peer] = field(default_factory=dict)
+    reckoning: Mapping[str, int] = field(default_factory=dict)
 
 
 def where(record: Record) -> str:
@@ -168,7 +170,15 @@ def gather(
                 found.take(line, canonical.decode(files.block(line), where(line)))
             except (FormatError, IntegrityError, StoreError) as damage:
                 problems.append(damaged(line, damage))
-    return Facts(found.rules, found.details, tuple(found.pages), tuple(problems), tuple(found.articles), found.peers)
+    return Facts(
+        found.rules,
+        found.details,
+        tuple(found.pages),
+        tuple(problems),
+        tuple(found.articles),
+        found.peers,
+        found.reckoning,
+    )
 
 
 @dataclass(slots=True)
@@ -180,6 +190,7 @@ class _Gathering:
     pages: list[Page] = field(default_factory=list)
     articles: list[Article] = field(default_factory=list)
     peers: dict[str, Peer] = field(default_factory=dict)
+    reckoning: dict[str, int] = field(default_factory=dict)
 
     def take(self, line: Record, said: Any) -> None:
         """Take in what the record *line* said; a type that a later version writes is passed over."""
@@ -197,7 +208,9 @@ class _Gathering:
             case {"type": "connection", "id": str(number), "host": str(host), "port": int(port), "opened": str(opened)}:
                 tls = (str(said.get(each, "")) for each in ("tls_version", "cipher", "alpn", "handshake"))
                 self.peers.setdefault(number, Peer(host, port, opened, *tls))
-            case {"type": str(kind)} if kind not in {"links", "article", "connection"}:
+            case {"type": "reckoning", "asked": int(asked), "recorded": int(recorded), "unreported": [*others]}:
+                self.reckoning = {"asked": asked, "recorded": recorded, "unreported": len(others)}
+            case {"type": str(kind)} if kind not in {"links", "article", "connection", "reckoning"}:
                 pass
             case _:
                 raise FormatError(where(line), expected="facts with a type", found=repr(said)[:80])

@@ -10,13 +10,13 @@ from typing import Any, BinaryIO, Final
 from muniment import durable, layout, manifest
 from muniment.catalogue.claims import Claims, read
 from muniment.catalogue.facts import damaged, plain_name, where
-from muniment.catalogue.rows import resources
+from muniment.catalogue.rows import artefacts, resources
 from muniment.digest import Digest, Digester
 from muniment.durable import Appending
 from muniment.errors import DigestMismatch, FormatError, IntegrityError, JobError
 from muniment.message import entity
 from muniment.message.url import Url
-from muniment.model import Reason, Record
+from muniment.model import Kind, Reason, Record
 from muniment.warc import reader
 
 __all__ = ["NOTE", "Choice", "Extracted", "extract"]
@@ -29,14 +29,16 @@ _CAP: Final = 1 << 38
 _GOT: Final = frozenset(
     {Reason.OK, Reason.TRUNCATED_LENGTH, Reason.TRUNCATED_TIME, Reason.TRUNCATED_DISCONNECT, Reason.SOFT_404}
 )
+_PIECE: Final = 1 << 20
 _UNFINISHED: Final = ".part"
 _PLACES: Final = ("archive", "manifests", "work")
 # What a double click would run as a program gets an ending that opens a text editor.
 _ENDINGS: Final = {
     "application/javascript": "txt", "application/json": "json", "application/ld+json": "json",
     "application/pdf": "pdf", "application/rss+xml": "xml", "application/vnd.apple.mpegurl": "m3u8",
-    "application/x-mpegurl": "m3u8", "application/xhtml+xml": "xhtml", "application/xml": "xml",
-    "application/zip": "zip", "application/dash+xml": "mpd", "audio/aac": "aac", "audio/flac": "flac",
+    "application/x-mpegurl": "m3u8", "application/x-ndjson": "jsonl", "application/xhtml+xml": "xhtml",
+    "application/xml": "xml", "application/zip": "zip", "application/dash+xml": "mpd", "audio/aac": "aac",
+    "audio/flac": "flac",
     "audio/mp4": "m4a", "audio/mpeg": "mp3", "audio/ogg": "ogg", "audio/opus": "opus", "audio/wav": "wav",
     "audio/webm": "weba", "audio/x-wav": "wav", "font/otf": "otf", "font/ttf": "ttf", "font/woff": "woff",
     "font/woff2": "woff2", "image/apng": "apng", "image/avif": "avif", "image/bmp": "bmp", "image/gif": "gif",
@@ -69,7 +71,8 @@ class Extracted:
 def extract(root: Path, capture: str, choice: Choice, out: Path) -> Extracted:
     """Copy the payloads of *capture* that *choice* names into the folder *out*, and a note of their origin beside.
 
-    Each is digested while it is copied and held against its line in the manifest; one that differs is removed again
+    Of what was made beside the answers, screenshots and the like, that is taken whose role or URL is named. Each is
+    digested while it is copied and held against its line in the manifest; one that differs is removed again
     and becomes a problem, the others stay. Transfer codings are always taken off; content codings too, unless the
     choice is ``stored`` or they could not be taken off at capture (the note says so). Raises JobError where nothing
     was chosen, or *out* lies in the archive's folders or holds such files already: nothing is ever overwritten.
@@ -101,17 +104,19 @@ def extract(root: Path, capture: str, choice: Choice, out: Path) -> Extracted:
 def _chosen(claims: Claims, choice: Choice) -> list[Record]:
     urls = {spelt for each in choice.urls for spelt in _spellings(each)}
     if choice.record_ids:
-        among = [line for line in claims.answers() if line.record_id in choice.record_ids]
+        among = [line for line in (*claims.answers(), *artefacts(claims)) if line.record_id in choice.record_ids]
     else:
         among = [line for line in resources(claims) if line.outcome in _GOT or line.url in urls]
+        among += [line for line in artefacts(claims) if line.role in choice.roles or line.url in urls]
     found = [
         line for line in among if (not choice.roles or line.role in choice.roles) and (not urls or line.url in urls)
     ]
     if not found:
-        roles = sorted({str(line.role) for line in resources(claims) if line.outcome in _GOT})
-        held = f"its payloads have the roles {', '.join(roles)}" if roles else "it holds no payload"
+        held = [*(line for line in resources(claims) if line.outcome in _GOT), *artefacts(claims)]
+        roles = sorted({str(line.role) for line in held})
+        words = f"its payloads have the roles {', '.join(roles)}" if roles else "it holds no payload"
         raise JobError(
-            f"{claims.capture}: nothing in it is what was asked for; {held}; see `muniment show {claims.capture}`"
+            f"{claims.capture}: nothing in it is what was asked for; {words}; see `muniment show {claims.capture}`"
         )
     return found
 
@@ -151,7 +156,7 @@ def _copy(root: Path, capture: str, line: Record, choice: Choice, path: Path) ->
         digester = Digester()
         grown = stack.enter_context(Appending(path, _UNFINISHED))
         stack.callback(durable.remove, grown.path)  # which is not there any more once the file is finished
-        for chunk in _octets(spool, decoded=not choice.stored and line.content is not None):
+        for chunk in _octets(spool, line, decoded=not choice.stored and line.content is not None):
             digester.update(chunk)
             grown.write(chunk)
         if digester.digest() != wanted:
@@ -159,7 +164,10 @@ def _copy(root: Path, capture: str, line: Record, choice: Choice, path: Path) ->
         grown.finish()
 
 
-def _octets(spool: BinaryIO, *, decoded: bool) -> Iterator[bytes]:
+def _octets(spool: BinaryIO, line: Record, *, decoded: bool) -> Iterator[bytes]:
+    if line.kind is not Kind.RESPONSE:  # the block is the payload itself
+        spool.seek(0)
+        return iter(lambda: spool.read(_PIECE), b"")
     return entity.content(spool, cap=_CAP) if decoded else entity.payload(spool)
 
 

@@ -21,11 +21,12 @@ from muniment.index import (
 )
 from muniment.model import Kind, Reason, Record, Role
 
-__all__ = ["article", "failures", "final", "resources", "rows", "unverified"]
+__all__ = ["artefacts", "article", "failures", "final", "resources", "rows", "unverified"]
 
 _GOT: Final = frozenset({Reason.OK, Reason.REDIRECT})
 _ANSWERS: Final = frozenset({Kind.RESPONSE, Kind.ATTEMPT})
 _OWN: Final = frozenset({Kind.METADATA, Kind.ATTEMPT, Kind.WARCINFO, Kind.REQUEST})
+_MADE: Final = frozenset({Kind.RESOURCE, Kind.CONVERSION})
 _UNTOLD: Final = Peer("", 0, "", "", "", "", "")
 _VERIFIED: Final = frozenset({"", "none", "ok"})
 
@@ -33,6 +34,11 @@ _VERIFIED: Final = frozenset({"", "none", "ok"})
 def resources(claims: Claims) -> list[Record]:
     """Return the last answer of each URL in each role, in the order of the manifest."""
     return last_words(claims.answers())
+
+
+def artefacts(claims: Claims) -> list[Record]:
+    """Return what was made beside the answers, screenshots and the like, in the order of the manifest."""
+    return [line for line in claims.records if line.kind in _MADE]
 
 
 def failures(claims: Claims) -> list[Record]:

@@ -228,6 +228,8 @@ def _print_summary(document: dict[str, Any]) -> None:
         + ("nobody outside has seen it" if document["anchored"] == "absent" else document["anchored"]),
         *(f"  unread   {safe(each)}" for each in document.get("problems", ())),
         *_roles(document),
+        *_reckoned(document),
+        *_artefacts(document),
         *_missing(document),
         *_peers(document),
     ]
@@ -259,6 +261,23 @@ def _roles(document: dict[str, Any]) -> list[str]:
             octets[each["role"]] += each["size"]
     told = ", ".join(f"{number:,} {role} ({_spoken(octets[role])})" for role, number in numbers.most_common())
     return [f"  got      {told or 'nothing'}"]
+
+
+def _reckoned(document: dict[str, Any]) -> list[str]:
+    found = document.get("reckoning")
+    if not found:
+        return []
+    lacking = found["asked"] - found["recorded"]
+    words = f"the browser asked for {found['asked']:,}, {found['recorded']:,} recorded"
+    words += f", {lacking:,} failed (listed)" if lacking else ", none is missing"
+    words += f"; {found['unreported']:,} more crossed the wire untold" if found["unreported"] else ""
+    return [f"  reckoned {words}"]
+
+
+def _artefacts(document: dict[str, Any]) -> list[str]:
+    numbers = Counter(each["role"] or "other" for each in document["artefacts"])
+    told = ", ".join(f"{number:,} {role}" for role, number in numbers.most_common())
+    return [f"  made     {told}"] if told else []
 
 
 def _cut(document: dict[str, Any]) -> str:
