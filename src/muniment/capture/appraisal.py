@@ -1,6 +1,7 @@
 """What an answer amounts to in the role in which it was wanted; the same whoever fetched it."""
 
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
 from typing import Final
 
 from muniment.errors import FormatError
@@ -8,13 +9,54 @@ from muniment.extract import media_facts
 from muniment.message import entity
 from muniment.model import Exchange, Framing, Reason, Role
 
-__all__ = ["PAGES", "appraised", "media"]
+__all__ = ["PAGES", "PARSED", "Body", "appraised", "media", "read", "readable"]
 
 PAGES: Final = frozenset({Role.ARTICLE, Role.EMBED, Role.CITED})
 """The roles of what is read as a page."""
+PARSED: Final = 4 << 20
+"""How much of a page or style is looked into; what lies behind is kept, and a failed attempt says so."""
+_READ: Final = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "text/css"})
 _MEDIA: Final = frozenset({Role.IMAGE, Role.VIDEO, Role.AUDIO})
 # An answer of these roles that holds nothing is no answer; scripts and styles may be empty on purpose.
 _NEVER_EMPTY: Final = PAGES | {Role.IMAGE, Role.VIDEO, Role.AUDIO, Role.DOCUMENT, Role.FONT}
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A body that is looked into: decoded, at most 4 MiB of it (then ``cut``); ``fault`` says what broke."""
+
+    kind: str
+    charset: str | None
+    content: bytes
+    fault: str
+    cut: bool
+
+
+def readable(exchange: Exchange, role: Role) -> str:
+    """Return the media type by which *exchange* is looked into for what it rests on; empty where it is not."""
+    media_type = exchange.field_value("content-type")
+    worth = role is Role.ARTICLE or (exchange.status or 0) < 400
+    if exchange.response is None or role is Role.REDIRECT or not worth:
+        return ""
+    kind = media_type.partition(";")[0].strip().lower() or ("text/html" if role in PAGES else "")
+    return kind if kind in _READ else ""
+
+
+def read(exchange: Exchange, kind: str) -> Body:
+    """Return the body of *exchange*, which is ``readable`` as *kind*."""
+    parameters = exchange.field_value("content-type").partition(";")[2]
+    body = bytearray()
+    fault = ""
+    try:
+        for chunk in entity.content(exchange.response, cap=PARSED) if exchange.response else ():
+            body += chunk
+            if len(body) > PARSED:
+                break
+    except FormatError as broken:
+        fault = str(broken)
+    charset = re.search(r"charset=[\"' ]*([\w.:-]+)", parameters, re.IGNORECASE)
+    cut = len(body) >= PARSED
+    return Body(kind, charset[1] if charset else None, bytes(body[:PARSED]), "" if cut else fault, cut)
 
 
 def media(exchange: Exchange, role: Role) -> media_facts.Media | None:

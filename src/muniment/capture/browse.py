@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from muniment import canonical, extract, scratch
 from muniment.capture import reckoning
-from muniment.capture.appraisal import appraised, media
+from muniment.capture.appraisal import appraised, media, read, readable
 from muniment.capture.crawl import follow
 from muniment.capture.frontier import Want
 from muniment.capture.likeness import Likeness, plain
@@ -44,6 +44,8 @@ __all__ = ["Browse", "Means"]
 _ROUNDS: Final = 4
 """How often the browser is started anew with keys that it refused and the rules let in."""
 _CHAIN: Final = 5.0
+_LOOKED_INTO: Final = 200
+"""Styles and embedded documents that are looked into for what they name."""
 _SPOOL: Final = "application/octet-stream"
 
 
@@ -110,6 +112,7 @@ class Browse:
         self._article = ""
         self._allowed: dict[str, str] = {}
         self._parts: dict[str, Want] = {}
+        self._looked_into = 0
         self._roots = Roots(means.roots)
         self._interpreter = Interpreter(Path(), self._judge)
 
@@ -196,8 +199,7 @@ class Browse:
 
     def _read(self, url: str, dom: bytes) -> None:
         """Derive what the page says and rests on from the document as it was rendered."""
-        remaining = lambda: self._means.ends - self._means.around.monotonic()  # noqa: E731
-        found = extract.links("text/html", dom, url, "utf-8", remaining)
+        found = extract.links("text/html", dom, url, "utf-8", self._remaining)
         about = self._article
         if not about:
             return
@@ -206,7 +208,7 @@ class Browse:
         self.wanted += [
             each for each in follow(found, about, url, want, self._means.rules.cited) if each.url not in self.known
         ]
-        told = article.from_html(dom, url, charset="utf-8", remaining=remaining)
+        told = article.from_html(dom, url, charset="utf-8", remaining=self._remaining)
         self._state(url, about, {**article.encode(told), "rendered": True})
 
     def _let_in(self, visit: Visit, opened: Opened) -> dict[str, str]:
@@ -278,12 +280,16 @@ class Browse:
         document = role in {Role.ARTICLE, Role.EMBED}
         if exchange.reason is Reason.REDIRECT:
             role = Role.REDIRECT
-        shown = media(exchange, role)
+        shown, found = media(exchange, role), self._named(exchange, role)
         self._said(exchange, role)
         whole = exchange.response is not None and exchange.truncated is None and exchange.status != 206
         record_id = self._recorder.take(exchange, role, parent)
         if shown is not None:
             self._state(exchange.url, record_id, media_facts.encode(shown))
+        if found is not None:
+            self._state(exchange.url, record_id, extract.encode(found))
+            want = Want(exchange.url, role, "", "", embedded=True)
+            self.wanted += follow(found, record_id, exchange.url, want, 0)
         if role is Role.REDIRECT:
             self._redirected[exchange.location] = record_id
         elif document and exchange.response is not None:
@@ -295,6 +301,18 @@ class Browse:
         elif exchange.method == "GET" and (exchange.status == 206 or exchange.reason is Reason.INTERRUPTED):
             referer = asked.document if asked else ""
             self._parts.setdefault(exchange.url, Want(exchange.url, role, self._article, referer))
+
+    def _named(self, exchange: Exchange, role: Role) -> extract.Found | None:
+        """Return what a style or an embedded document names; the page itself is read as it was rendered."""
+        kind = readable(exchange, role)
+        if not kind or role not in {Role.STYLE, Role.EMBED} or self._looked_into >= _LOOKED_INTO:
+            return None
+        self._looked_into += 1
+        body = read(exchange, kind)
+        return extract.links(body.kind, body.content, exchange.url, body.charset, self._remaining)
+
+    def _remaining(self) -> float:
+        return self._means.ends - self._means.around.monotonic()
 
     def _reckon(self, now: _Round) -> reckoning.Reckoning:
         """Hold both accounts of this round against each other, and hand over what is missing as failed attempts."""

@@ -5,7 +5,6 @@ recorder's. What is not fetched is handed over as a failed attempt: nothing is d
 """
 
 import math
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -15,23 +14,19 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from muniment import canonical, extract
-from muniment.capture.appraisal import PAGES, appraised, media
+from muniment.capture.appraisal import PARSED, Body, appraised, media, read, readable
 from muniment.capture.frontier import Frontier, Want
 from muniment.capture.recorder import Fact, Recorder
 from muniment.capture.room import Room
 from muniment.capture.space import Space
-from muniment.errors import FetchError, FormatError
+from muniment.errors import FetchError
 from muniment.extract import article, media_facts
 from muniment.fetch.http import StaticEngine, Wanted
-from muniment.message import entity
 from muniment.model import Exchange, Reason, Role, Rules
 
 __all__ = ["Crawl", "follow"]
 
 _WORKERS: Final = 16
-_PARSED: Final = 4 << 20
-"""How much of a page or style is looked into; what lies behind is kept, and a failed attempt says so."""
-_READ: Final = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "text/css"})
 _HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"<>\\^`{|}')
 _LIMITS: Final = {
@@ -44,17 +39,6 @@ _UNREAD: Final = {
     "max-page-tags": "it has too many tags, and only the first of them were looked at",
     "max-time": "the time was over before all of it was looked into for what it rests on",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Body:
-    """A body that is looked into: decoded, at most 4 MiB of it (then ``cut``); ``fault`` says what broke."""
-
-    kind: str
-    charset: str | None
-    content: bytes
-    fault: str
-    cut: bool
 
 
 @dataclass(slots=True)
@@ -79,7 +63,7 @@ class Crawl:
     _failure: BaseException | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     # Two pages of the largest size; of ordinary ones more than there are workers.
-    _room: Room = field(default_factory=lambda: Room(2 * _PARSED))
+    _room: Room = field(default_factory=lambda: Room(2 * PARSED))
     _workers: list[threading.Thread] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -191,7 +175,7 @@ class Crawl:
         with self._lock:
             self.recorded += answered
 
-    def _read(self, named: Exchange, role: Role, record_id: str, body: _Body, want: Want) -> None:
+    def _read(self, named: Exchange, role: Role, record_id: str, body: Body, want: Want) -> None:
         """Look into what was recorded as *record_id* for what it rests on and what it says."""
         found = extract.links(body.kind, body.content, named.url, body.charset, self._remaining)
         found = replace(found, notes=(*found.notes, body.fault)) if body.fault else found
@@ -206,10 +190,10 @@ class Crawl:
             told = replace(told, notes=(*told.notes, body.fault)) if body.fault else told
             self._state(named.url, record_id, article.encode(told))
 
-    def _unread(self, role: Role, body: _Body, found: extract.Found, want: Want) -> tuple[str, str] | None:
+    def _unread(self, role: Role, body: Body, found: extract.Found, want: Want) -> tuple[str, str] | None:
         """Return what bound left something of a page out of sight, and a sentence; None where all was looked at."""
         if body.cut:
-            return "max-page-bytes", f"only its first {_PARSED >> 20} MiB were looked into for what it rests on"
+            return "max-page-bytes", f"only its first {PARSED >> 20} MiB were looked into for what it rests on"
         if found.unread:
             return found.unread, _UNREAD[found.unread]
         if found.left_out:
@@ -241,7 +225,7 @@ class Crawl:
     def _remaining(self) -> float:
         return min(self.ends, self._grace_ends) - self.monotonic()
 
-    def _is_article(self, exchange: Exchange, role: Role, body: _Body) -> bool:
+    def _is_article(self, exchange: Exchange, role: Role, body: Body) -> bool:
         """Whether *body* is a page that somebody reads for its own sake: the seed, or what an article cites."""
         answered = role is Role.CITED and (exchange.status or 0) // 100 == 2
         return body.kind in _HTML and (role is Role.ARTICLE or answered)
@@ -251,30 +235,15 @@ class Crawl:
             return replace(exchange, rule="max-time")
         return exchange
 
-    def _body(self, exchange: Exchange, role: Role, held: ExitStack) -> _Body | None:
-        media_type = exchange.field_value("content-type")
-        worth = role is Role.ARTICLE or (exchange.status or 0) < 400
-        if exchange.response is None or role is Role.REDIRECT or not worth:
-            return None
-        kind, _, parameters = media_type.partition(";")
-        kind = kind.strip().lower() or ("text/html" if role in PAGES else "")
-        if kind not in _READ:
+    def _body(self, exchange: Exchange, role: Role, held: ExitStack) -> Body | None:
+        kind = readable(exchange, role)
+        if not kind:
             return None
         coded = exchange.field_value("content-encoding")
-        shrink = held.enter_context(self._room.held(_PARSED if coded else min(exchange.response_size, _PARSED)))
-        body = bytearray()
-        fault = ""
-        try:
-            for chunk in entity.content(exchange.response, cap=_PARSED):
-                body += chunk
-                if len(body) > _PARSED:
-                    break
-        except FormatError as broken:
-            fault = str(broken)
-        shrink(len(body))
-        charset = re.search(r"charset=[\"' ]*([\w.:-]+)", parameters, re.IGNORECASE)
-        cut = len(body) >= _PARSED
-        return _Body(kind, charset[1] if charset else None, bytes(body[:_PARSED]), "" if cut else fault, cut)
+        shrink = held.enter_context(self._room.held(PARSED if coded else min(exchange.response_size, PARSED)))
+        body = read(exchange, kind)
+        shrink(len(body.content))
+        return body
 
 
 def follow(found: extract.Found, record_id: str, referer: str, want: Want, cited: int) -> Iterator[Want]:

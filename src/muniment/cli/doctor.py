@@ -46,6 +46,19 @@ def doctor(room: Room, *, as_json: bool) -> int:
     return status
 
 
+def _browser() -> str:
+    """Say which browser captures would be made with, or why none, and the line that installs one."""
+    from muniment.fetch.browser.find import find
+
+    looked = find()
+    for each in looked:
+        if each.fit:
+            return f"{each.path}, version {each.version}"
+    why = "; ".join(f"{each.path} {each.unfit}" for each in looked) or "none"
+    install = "brew install --cask chromium" if sys.platform == "darwin" else "as root: apt-get install -y chromium"
+    return f"{why}. Captures are made by the static engine, which runs no script. To have one, {install}"
+
+
 def _machine() -> Iterator[_Symptom]:
     yield _Symptom("muniment", fit=True, found=f"{metadata.version('muniment')}, Python {platform.python_version()}")
     yield _Symptom("system", fit=True, found=platform.platform())
@@ -56,9 +69,9 @@ def _machine() -> Iterator[_Symptom]:
             yield _Symptom(name, fit=False, found="is not installed", remedy=f"{sys.executable} -m pip install {name}")
     sqlite_fit = sqlite3.sqlite_version_info >= (3, 37)
     yield _Symptom("SQLite", sqlite_fit, sqlite3.sqlite_version, "the index needs 3.37 or newer: use a newer Python")
+    yield _Symptom("browser", fit=True, found=_browser())
     openssl = shutil.which("openssl")
     yield _Symptom("openssl (verify by hand)", fit=True, found=openssl or "none; only docs/verify-by-hand.md needs it")
-    yield _Symptom("engine", fit=True, found="static: fetches what pages and styles name, runs no script")
 
 
 def _places(room: Room) -> Iterator[_Symptom]:
