@@ -3,13 +3,14 @@
 What must outlive a crash is written by :mod:`muniment.durable`.
 """
 
+import io
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from muniment.errors import StoreError
 
@@ -52,8 +53,11 @@ def append(path: Path, octets: bytes, *, anew: bool) -> None:
 
 def nameless(within: Path) -> BinaryIO:
     """Return a new file in the folder *within* that is gone when it is closed."""
-    with _named(within, "written into"):
-        return tempfile.TemporaryFile(dir=within)
+    path = within / f"scratch-{secrets.token_hex(8)}"
+    with _named(path, "made"):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE)
+        path.unlink()
+        return _Nameless(descriptor, within)
 
 
 def taken(path: Path) -> BinaryIO:
@@ -68,6 +72,22 @@ def forget(path: Path) -> None:
     """Remove the file *path*, where it is there."""
     with _named(path, "removed"):
         path.unlink(missing_ok=True)
+
+
+class _Nameless(io.FileIO):
+    """A file without a buffer, so that a disk that refuses is told where something is written, and not on closing."""
+
+    def __init__(self, descriptor: int, within: Path) -> None:
+        super().__init__(descriptor, "r+b")
+        self._within = within
+
+    def write(self, octets: Any, /) -> int:
+        """Append all of *octets*; StoreError where the disk refuses."""
+        view = memoryview(octets)
+        with _named(self._within, "written into"):
+            while view:
+                view = view[super().write(view) or 0 :]
+        return len(octets)
 
 
 @contextmanager
