@@ -5,6 +5,7 @@ All of it is derived: made by the browser from what it received, not received it
 
 import base64
 import html
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -25,6 +26,9 @@ _TALLEST: Final = 16_384
 _WIDEST: Final = 4096
 _MARGIN: Final = 48
 _PIECE: Final = 1 << 20
+_DRAWING: Final = 5.0
+_UNSEEN: Final = 500
+"""Milliseconds."""
 _LONGEST: Final = 64 << 20
 """Letters of a document; what is longer is cut there, and said."""
 
@@ -80,6 +84,7 @@ class Studio:
         page.resize(width, height)
         try:
             page.quiet()
+            self._draw()
             at, url = self._now(), page.address()
             drawn = page.drawn("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": False})["data"]
         finally:
@@ -130,6 +135,17 @@ class Studio:
         cut = f"{notes.left_out} more notes were not kept" if notes.left_out else ""
         facts = self._facts(ArtefactKind.NOTES, "application/x-ndjson", self._page.address(), self._now())
         return replace(facts, cut=cut)
+
+    def _draw(self) -> None:
+        """Wait until each frame is drawn as it is seen now; one that nobody can see is not waited for long.
+
+        A frame of another site that has just come in sight is white in the first picture (measured: in five of five).
+        """
+        until = time.monotonic() + _DRAWING
+        for frame in self._page.frames():
+            if self._page.stopped or time.monotonic() > until:
+                return
+            self._page.run("drawn.js", _UNSEEN, frame)
 
     def _facts(self, kind: ArtefactKind, media_type: str, url: str, at: datetime) -> Artefact:
         settings = self._browser.facts.settings
