@@ -34,7 +34,7 @@ class Deed:
 def behave(page: Page) -> tuple[Deed, ...]:
     """Do all of it, in the order in which one thing makes the next appear; nothing where scripts have been ended."""
     done: list[Deed] = []
-    for behaviour in (_open, _scroll, _pictures, _play):
+    for behaviour in (_open, _scroll, _open, _pictures, _play):  # scrolling may bring what is folded
         if page.stopped:
             done.append(
                 Deed(behaviour.__name__.strip("_"), page.address(), f"not done: {page.stopped}", complete=False)

@@ -29,6 +29,7 @@ function (most) {
   );
   let details = 0;
   const clicked = [];
+  const pressed = (globalThis.pressedButtons ??= new WeakSet()); // called again, it presses none a second time
   const visit = (root) => {
     for (const each of root.querySelectorAll("details:not([open])")) {
       if (details >= most) break;
@@ -41,7 +42,8 @@ function (most) {
       if (!text || text.length > 40 || !says.test(text) || each.closest("form")) continue;
       const leads = each.closest("a[href]");
       if (leads && !/^(#|javascript:)/i.test(leads.getAttribute("href"))) continue;
-      if (each.getAttribute("aria-expanded") === "true" || !each.getClientRects().length) continue;
+      if (each.getAttribute("aria-expanded") === "true" || !each.getClientRects().length || pressed.has(each)) continue;
+      pressed.add(each);
       clicked.push(text);
       each.click();
     }
