@@ -8,6 +8,7 @@ import functools
 import gzip
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -20,7 +21,7 @@ import brotlicffi
 from muniment.errors import FormatError
 from muniment.sample.contents import CONTENTS, Asset, Coding
 
-__all__ = ["Asked", "Reply", "reply"]
+__all__ = ["Asked", "Reply", "head_octets", "part", "reply", "tag"]
 
 _CHUNK: Final = 1357  # an odd size, so that no chunk ends where a buffer does
 _RANGE: Final = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
@@ -61,11 +62,11 @@ class Asked:
         """Return the field *name*, joined where it is repeated; empty where it is missing."""
         return ", ".join(text for known, text in self.fields if known == name)
 
-    def accepts(self, coding: Coding) -> bool:
+    def accepts(self, coding: str) -> bool:
         """Say whether Accept-Encoding names *coding* with a weight above zero (RFC 9110, 12.5.3)."""
         for part in self.field("accept-encoding").lower().replace(" ", "").split(","):
             name, _, weight = part.partition(";q=")
-            if name == coding.value:
+            if name == coding:
                 return not weight or weight.strip("0.") != ""
         return False
 
@@ -103,12 +104,13 @@ def _content(file: str, coding: Coding) -> bytes:
 
 def _coding(asset: Asset, asked: Asked) -> Coding:
     for coding in (asset.coding, Coding.GZIP):
-        if asset.coding is not Coding.IDENTITY and asked.accepts(coding):
+        if asset.coding is not Coding.IDENTITY and asked.accepts(coding.value):
             return coding
     return Coding.IDENTITY
 
 
-def _head(status: int, fields: list[tuple[str, str]]) -> bytes:
+def head_octets(status: int, fields: Iterable[tuple[str, str]]) -> bytes:
+    """Return the head of an answer in HTTP/1.1, with its empty line (RFC 9112, 4 and 5)."""
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {text}" for name, text in fields), "", ""]
     return "\r\n".join(lines).encode("latin-1")
 
@@ -119,23 +121,26 @@ def _chunked(content: bytes) -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
 
 
-def _tag(content: bytes) -> str:
+def tag(content: bytes) -> str:
+    """Return the entity tag of *content* (RFC 9110, 8.8.3)."""
     return f'"{hashlib.sha256(content).hexdigest()[:16]}"'
 
 
-def _part(asked: Asked, content: bytes) -> tuple[int, int] | None:
-    """Return the first and the last offset that Range asks for; None where the whole is due (RFC 9110, 14.2).
+def part(asked: Asked, size: int, tagged: str) -> tuple[int, int] | None:
+    """Return the first and the last offset that Range asks for of *size*; None where the whole is due.
+
+    See RFC 9110, 14.2; *tagged* is the entity tag, with which If-Range is compared.
 
     An empty range, whose last offset lies before its first, stands for one that cannot be satisfied.
     """
     found = _RANGE.fullmatch(asked.field("range").replace(" ", ""))
-    if found is None or found[0] == "bytes=-" or asked.field("if-range") not in ("", _tag(content)):
+    if found is None or found[0] == "bytes=-" or asked.field("if-range") not in ("", tagged):
         return None
     if not found[1]:
-        length = min(int(found[2]), len(content))
-        return (len(content) - length, len(content) - 1)
+        length = min(int(found[2]), size)
+        return (size - length, size - 1)
     first = int(found[1])
-    last = min(int(found[2]), len(content) - 1) if found[2] else len(content) - 1
+    last = min(int(found[2]), size - 1) if found[2] else size - 1
     if found[2] and int(found[2]) < first:
         return None
     return (first, last)
@@ -149,7 +154,7 @@ def _refusal(status: int, date: str) -> Reply:
         ("Content-Length", str(len(words))),
         ("Connection", "close"),
     ]
-    return Reply(status, b"", _head(status, fields), words)
+    return Reply(status, b"", head_octets(status, fields), words)
 
 
 def reply(asked: Asked | None, host: str, now: datetime) -> Reply:
@@ -175,12 +180,12 @@ def _found(asked: Asked, asset: Asset, date: str) -> Reply:
     if asset.coding is not Coding.IDENTITY:
         fields.append(("Vary", "Accept-Encoding"))
     if status == HTTPStatus.OK:
-        fields.append(("ETag", _tag(content)))
+        fields.append(("ETag", tag(content)))
     if asset.ranges:
         fields.append(("Accept-Ranges", "bytes"))
-        part = _part(asked, content)
-        if part is not None:
-            status, content = _partial(part, content, fields)
+        wish = part(asked, len(content), tag(content))
+        if wish is not None:
+            status, content = _partial(wish, content, fields)
     if asked.last:
         fields.append(("Connection", "close"))
     body = content
@@ -191,12 +196,12 @@ def _found(asked: Asked, asset: Asset, date: str) -> Reply:
         fields.append(("Content-Length", str(len(content))))
     interim = b""
     if asset.hints and asked.version == "HTTP/1.1":
-        interim = _head(103, [("Link", hint) for hint in asset.hints])
-    return Reply(status, interim, _head(status, fields), b"" if asked.method == "HEAD" else body, asset.drip)
+        interim = head_octets(103, [("Link", hint) for hint in asset.hints])
+    return Reply(status, interim, head_octets(status, fields), b"" if asked.method == "HEAD" else body, asset.drip)
 
 
-def _partial(part: tuple[int, int], content: bytes, fields: list[tuple[str, str]]) -> tuple[int, bytes]:
-    first, last = part
+def _partial(wish: tuple[int, int], content: bytes, fields: list[tuple[str, str]]) -> tuple[int, bytes]:
+    first, last = wish
     if first > last or first >= len(content):
         fields.append(("Content-Range", f"bytes */{len(content)}"))
         return 416, b""

@@ -1,5 +1,7 @@
 """The sample's own certificate authority: made anew at every start, trusted by nobody who does not ask for it."""
 
+import base64
+import hashlib
 import ssl
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +11,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from muniment import durable
@@ -89,9 +91,14 @@ def _issued(
 
 
 class Authority:
-    """A root and an issuing certificate beneath it; the keys live in memory only."""
+    """A root and an issuing certificate beneath it; the keys live in memory only.
+
+    ``keys`` are the digests of the public keys that were certified, by host, as Chromium's flag
+    ``--ignore-certificate-errors-spki-list`` takes them: base64 of the SHA-256 of the subject's public key.
+    """
 
     def __init__(self, now: datetime) -> None:
+        self.keys: dict[str, str] = {}
         # The root must have held already when the certificate that is now expired was issued.
         held = Validity(now - 3 * _YEAR, now + timedelta(days=30))
         signing = _usage(signs_certificates=True)
@@ -123,6 +130,8 @@ class Authority:
                 x509.SubjectAlternativeName([x509.DNSName(host)]),
             ),
         )
+        public = leaf.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.keys[host] = base64.b64encode(hashlib.sha256(public).digest()).decode()
         secret = leaf.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -16,11 +16,14 @@ __all__ = [
     "Colour",
     "arch",
     "bridge",
+    "country",
     "dusk",
     "finished",
     "front_page",
     "gradient",
     "grain_yard",
+    "ground",
+    "hall",
     "market_hall",
     "mast",
     "north_gate",
@@ -85,7 +88,7 @@ def finished(image: Image.Image, seed: int, grain: float = 0.05) -> Image.Image:
     return Image.blend(small, texture, grain)
 
 
-def _country(size: tuple[int, int], seed: int, top: Colour, bottom: Colour) -> Image.Image:
+def country(size: tuple[int, int], seed: int, top: Colour, bottom: Colour) -> Image.Image:
     """Return an empty landscape, twice *size*: sky, clouds and two ranges of hills."""
     image = gradient((size[0] * TWICE, size[1] * TWICE), top, bottom)
     image = _veil(image, tuple(min(255, part + 22) for part in top), _cloud(image.size, seed, image.width // 3), 0.7)  # type: ignore[arg-type]
@@ -103,8 +106,8 @@ def arch(draw: ImageDraw.ImageDraw, box: tuple[float, float, float, float], colo
     draw.pieslice((left, top, right, top + 2 * rise), 180, 360, fill=colour)
 
 
-def _hall(image: Image.Image, box: tuple[float, float, float, float]) -> None:
-    """Paint the hall of seven arches, its roof broken over the third."""
+def hall(image: Image.Image, box: tuple[float, float, float, float]) -> None:
+    """Paint the hall of seven arches, its roof whole."""
     draw = ImageDraw.Draw(image)
     left, top, right, bottom = box
     height, bay = bottom - top, (right - left) / 7
@@ -125,6 +128,14 @@ def _hall(image: Image.Image, box: tuple[float, float, float, float]) -> None:
         x = left + number * bay
         arch(draw, (x + bay * 0.17, eaves + height * 0.12, x + bay * 0.83, bottom), _DARK)
         draw.line((x, eaves, x, bottom), fill=(128, 117, 102), width=3)
+
+
+def _broken_hall(image: Image.Image, box: tuple[float, float, float, float]) -> None:
+    """Paint the hall, its roof broken over the third bay."""
+    hall(image, box)
+    draw = ImageDraw.Draw(image)
+    left, top, right, bottom = box
+    eaves, bay = top + (bottom - top) * 0.42, (right - left) / 7
     middle = left + 2.5 * bay
     torn = [
         (-0.62, 0.02),
@@ -146,12 +157,13 @@ def _hall(image: Image.Image, box: tuple[float, float, float, float]) -> None:
         draw.line((middle + across * bay, top - 4, middle + (across - 0.07) * bay, eaves), fill=(58, 48, 42), width=6)
 
 
-def _ground(image: Image.Image, seed: int, horizon: float, colour: Colour) -> None:
+def ground(image: Image.Image, seed: int, horizon: float, colour: Colour) -> None:
+    """Pave what lies below *horizon*."""
     width, height = image.size
     draw = ImageDraw.Draw(image)
     top = horizon * height
-    ground = gradient((width, int(height - top) + 1), colour, tuple(part - 40 for part in colour))  # type: ignore[arg-type]
-    image.paste(ground, (0, int(top)))
+    floor = gradient((width, int(height - top) + 1), colour, tuple(part - 40 for part in colour))  # type: ignore[arg-type]
+    image.paste(floor, (0, int(top)))
     chance = random.Random(seed)  # noqa: S311
     rows, depth = 9, height - top
     for row in range(rows):
@@ -201,17 +213,17 @@ def _water(image: Image.Image, seed: int, horizon: float, colour: Colour) -> Non
 
 def market_hall(size: tuple[int, int]) -> Image.Image:
     """Paint the market hall under a low sky, two days after."""
-    image = _country(size, 11, (150, 156, 160), (206, 200, 188))
+    image = country(size, 11, (150, 156, 160), (206, 200, 188))
     width, height = image.size
-    _ground(image, 12, 0.76, (140, 132, 120))
-    _hall(image, (width * 0.13, height * 0.36, width * 0.87, height * 0.79))
+    ground(image, 12, 0.76, (140, 132, 120))
+    _broken_hall(image, (width * 0.13, height * 0.36, width * 0.87, height * 0.79))
     image = _smoke(image, 14, (width * 0.4, height * 0.4), width * 0.07)
     return finished(image, 13)
 
 
 def bridge(size: tuple[int, int]) -> Image.Image:
     """Paint a stone bridge of three arches over a slow river."""
-    image = _country(size, 21, (166, 176, 180), (214, 210, 200))
+    image = country(size, 21, (166, 176, 180), (214, 210, 200))
     width, height = image.size
     draw = ImageDraw.Draw(image)
     sky = (190, 190, 182)
@@ -240,7 +252,7 @@ def bridge(size: tuple[int, int]) -> Image.Image:
 
 def dusk(size: tuple[int, int]) -> Image.Image:
     """Paint the river at dusk, hills behind it."""
-    image = _country(size, 31, (88, 96, 116), (214, 168, 132))
+    image = country(size, 31, (88, 96, 116), (214, 168, 132))
     _hill(image, 35, (0.7, 0.06), (58, 54, 56))
     _water(image, 32, 0.74, (96, 88, 92))
     return finished(image, 33)
@@ -273,9 +285,9 @@ def vigil(size: tuple[int, int]) -> Image.Image:
 
 def north_gate(size: tuple[int, int]) -> Image.Image:
     """Paint the wide view from the north gate over which the camera of the first video turns."""
-    image = _country(size, 51, (158, 164, 168), (202, 196, 186))
+    image = country(size, 51, (158, 164, 168), (202, 196, 186))
     width, height = image.size
-    _ground(image, 52, 0.74, (150, 142, 130))
+    ground(image, 52, 0.74, (150, 142, 130))
     draw = ImageDraw.Draw(image)
     for left, top in ((0.0, 0.5), (0.09, 0.56), (0.2, 0.53), (0.31, 0.58)):
         draw.rectangle((width * left, height * top, width * (left + 0.085), height * 0.76), fill=(116, 108, 98))
@@ -292,17 +304,17 @@ def north_gate(size: tuple[int, int]) -> Image.Image:
                 (width * (left + pane), height * (top + 0.06), width * (left + pane + 0.009), height * (top + 0.13)),
                 fill=(58, 56, 54),
             )
-    _hall(image, (width * 0.5, height * 0.4, width * 0.95, height * 0.78))
+    _broken_hall(image, (width * 0.5, height * 0.4, width * 0.95, height * 0.78))
     image = _smoke(image, 54, (width * 0.66, height * 0.44), width * 0.07)
     return finished(image, 53, 0.03)
 
 
 def grain_yard(size: tuple[int, int]) -> Image.Image:
     """Paint the yard of the grain house, a wall in front of it."""
-    image = _country(size, 61, (150, 152, 152), (196, 188, 176))
+    image = country(size, 61, (150, 152, 152), (196, 188, 176))
     width, height = image.size
-    _ground(image, 62, 0.72, (146, 134, 116))
-    _hall(image, (width * 0.2, height * 0.38, width * 0.62, height * 0.64))
+    ground(image, 62, 0.72, (146, 134, 116))
+    _broken_hall(image, (width * 0.2, height * 0.38, width * 0.62, height * 0.64))
     image = _smoke(image, 64, (width * 0.4, height * 0.42), width * 0.08)
     draw = ImageDraw.Draw(image)
     draw.rectangle((width * 0.74, height * 0.14, width, height * 0.82), fill=(118, 96, 80))
@@ -323,7 +335,7 @@ def grain_yard(size: tuple[int, int]) -> Image.Image:
 
 def mast(size: tuple[int, int]) -> Image.Image:
     """Paint the mast of a radio station on its hill."""
-    image = _country(size, 71, (140, 158, 176), (216, 214, 204))
+    image = country(size, 71, (140, 158, 176), (216, 214, 204))
     width, height = image.size
     _hill(image, 75, (0.78, 0.12), (70, 76, 68))
     draw = ImageDraw.Draw(image)

@@ -27,7 +27,7 @@ from muniment.sample import drawing, emblems
 from muniment.sample.bulletin import bulletin
 from muniment.sample.lettering import typeface
 
-__all__ = ["EVERYWHERE", "LISTING", "digests", "made", "tools"]
+__all__ = ["EVERYWHERE", "EXACT", "LISTING", "X264", "digests", "ffmpeg", "generate", "jpeg", "made", "png", "tools"]
 
 LISTING: Final = "GENERATED.json"
 EVERYWHERE: Final = "muniment"  # what is made by this package alone is the same on every machine
@@ -43,8 +43,8 @@ _OUTLETS: Final = "outlets.example"
 _FILM: Final = (640, 360)
 _GATE_VIEW: Final = (1400, 420)
 _YARD_VIEW: Final = (720, 420)
-_X264: Final = ("-c:v", "libx264", "-preset", "medium", "-profile:v", "main", "-pix_fmt", "yuv420p")
-_EXACT: Final = ("-threads", "1", "-fflags", "+bitexact", "-flags", "+bitexact", "-map_metadata", "-1")
+X264: Final = ("-c:v", "libx264", "-preset", "medium", "-profile:v", "main", "-pix_fmt", "yuv420p")
+EXACT: Final = ("-threads", "1", "-fflags", "+bitexact", "-flags", "+bitexact", "-map_metadata", "-1")
 _AAC: Final = ("-c:a", "aac", "-ac", "1", "-ar", "44100")
 
 
@@ -70,7 +70,8 @@ def _saved(picture: Image.Image, kind: str, **settings: Any) -> bytes:
     return made.getvalue()
 
 
-def _jpeg(picture: Image.Image) -> bytes:
+def jpeg(picture: Image.Image) -> bytes:
+    """Return *picture* as JPEG."""
     return _saved(picture, "JPEG", quality=74, optimize=True, progressive=True)
 
 
@@ -78,19 +79,25 @@ def _webp(picture: Image.Image) -> bytes:
     return _saved(picture, "WEBP", quality=84, method=6)
 
 
-def _png(picture: Image.Image) -> bytes:
+def png(picture: Image.Image) -> bytes:
+    """Return *picture* as PNG."""
     return _saved(picture, "PNG", optimize=True)
 
 
-def _ffmpeg(arguments: tuple[str, ...], suffix: str, picture: bytes = b"") -> bytes:
-    """Return the file that ffmpeg writes, fed with *picture* on its standard input."""
+def ffmpeg(arguments: tuple[str, ...], name: str, picture: bytes = b"") -> dict[str, bytes]:
+    """Return every file that ffmpeg writes, by its path; it is fed with *picture*, and its output is called *name*."""
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / f"made{suffix}"
-        command = ["ffmpeg", "-hide_banner", "-loglevel", "error", *arguments, *_EXACT, str(target)]
-        ran = subprocess.run(command, input=picture, capture_output=True, check=False)
+        command = ["ffmpeg", "-hide_banner", "-loglevel", "error", *arguments, *EXACT, name]
+        ran = subprocess.run(command, input=picture, capture_output=True, check=False, cwd=folder)
         if ran.returncode:
-            raise JobError(f"ffmpeg could not make {target.name}: {ran.stderr.decode(errors='replace').strip()}")
-        return target.read_bytes()
+            raise JobError(f"ffmpeg could not make {name}: {ran.stderr.decode(errors='replace').strip()}")
+        files = (path for path in Path(folder).rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def _ffmpeg(arguments: tuple[str, ...], suffix: str, picture: bytes = b"") -> bytes:
+    [only] = ffmpeg(arguments, f"made{suffix}", picture).values()
+    return only
 
 
 def _film(still: Image.Image, view: str, sound: str, seconds: int) -> bytes:
@@ -102,10 +109,10 @@ def _film(still: Image.Image, view: str, sound: str, seconds: int) -> bytes:
         (
             *("-f", "image2pipe", "-c:v", "png", "-framerate", "25", "-i", "pipe:0"),
             *("-f", "lavfi", "-i", sound, "-vf", still_repeated, "-t", str(seconds), "-r", "25"),
-            *_X264, "-crf", "25", *_AAC, "-b:a", "48k", "-movflags", "+faststart",
+            *X264, "-crf", "25", *_AAC, "-b:a", "48k", "-movflags", "+faststart",
         ),
         ".mp4",
-        _png(still),
+        png(still),
     )  # fmt: skip
 
 
@@ -138,36 +145,36 @@ def _icon(picture: Image.Image) -> bytes:
 
 
 def _gate_poster(view: Image.Image) -> bytes:
-    return _jpeg(view.crop((700, 30, 700 + _FILM[0], 30 + _FILM[1])))
+    return jpeg(view.crop((700, 30, 700 + _FILM[0], 30 + _FILM[1])))
 
 
 def _yard_poster(view: Image.Image) -> bytes:
-    return _jpeg(view.crop((40, 30, 40 + _FILM[0], 30 + _FILM[1])))
+    return jpeg(view.crop((40, 30, 40 + _FILM[0], 30 + _FILM[1])))
 
 
 # path, how it is encoded, what is painted, how large
 _PICTURES: Final[tuple[tuple[str, _Encoding, _Painting, tuple[int, int]], ...]] = (
-    (f"{_COURIER}/img/market-hall-480.jpg", _jpeg, drawing.market_hall, (480, 270)),
-    (f"{_COURIER}/img/market-hall-800.jpg", _jpeg, drawing.market_hall, (800, 450)),
-    (f"{_COURIER}/img/market-hall-1200.jpg", _jpeg, drawing.market_hall, (1200, 675)),
+    (f"{_COURIER}/img/market-hall-480.jpg", jpeg, drawing.market_hall, (480, 270)),
+    (f"{_COURIER}/img/market-hall-800.jpg", jpeg, drawing.market_hall, (800, 450)),
+    (f"{_COURIER}/img/market-hall-1200.jpg", jpeg, drawing.market_hall, (1200, 675)),
     (f"{_COURIER}/img/market-hall-800.webp", _webp, drawing.market_hall, (800, 450)),
     (f"{_COURIER}/img/market-hall-1200.webp", _webp, drawing.market_hall, (1200, 675)),
-    (f"{_COURIER}/img/bridge-480.jpg", _jpeg, drawing.bridge, (480, 270)),
-    (f"{_COURIER}/img/bridge-960.jpg", _jpeg, drawing.bridge, (960, 540)),
-    (f"{_COURIER}/img/lenna at dusk.jpg", _jpeg, drawing.dusk, (640, 427)),
-    (f"{_COURIER}/img/vigil.jpg", _jpeg, drawing.vigil, (1120, 490)),
-    (f"{_COURIER}/img/share-1200.jpg", _jpeg, drawing.market_hall, (1200, 630)),
-    (f"{_COURIER}/img/share-square.jpg", _jpeg, drawing.market_hall, (600, 600)),
+    (f"{_COURIER}/img/bridge-480.jpg", jpeg, drawing.bridge, (480, 270)),
+    (f"{_COURIER}/img/bridge-960.jpg", jpeg, drawing.bridge, (960, 540)),
+    (f"{_COURIER}/img/lenna at dusk.jpg", jpeg, drawing.dusk, (640, 427)),
+    (f"{_COURIER}/img/vigil.jpg", jpeg, drawing.vigil, (1120, 490)),
+    (f"{_COURIER}/img/share-1200.jpg", jpeg, drawing.market_hall, (1200, 630)),
+    (f"{_COURIER}/img/share-square.jpg", jpeg, drawing.market_hall, (600, 600)),
     (f"{_COURIER}/img/byline-orel.webp", _webp, emblems.portrait, (112, 112)),
-    (f"{_COURIER}/img/paper.png", _png, emblems.grey_paper, (128, 128)),
-    (f"{_COURIER}/img/touch-icon.png", _png, emblems.touch_icon, (180, 180)),
+    (f"{_COURIER}/img/paper.png", png, emblems.grey_paper, (128, 128)),
+    (f"{_COURIER}/img/touch-icon.png", png, emblems.touch_icon, (180, 180)),
     (f"{_COURIER}/favicon.ico", _icon, emblems.touch_icon, (32, 32)),
-    (f"{_POST}/avatars/mira.png", _png, emblems.threshold, (80, 80)),
-    (f"{_POST}/avatars/grainhouse.png", _png, emblems.sheaf, (80, 80)),
+    (f"{_POST}/avatars/mira.png", png, emblems.threshold, (80, 80)),
+    (f"{_POST}/avatars/grainhouse.png", png, emblems.sheaf, (80, 80)),
     (f"{_POST}/media/4417-poster.jpg", _gate_poster, drawing.north_gate, _GATE_VIEW),
     (f"{_POST}/media/4423-poster.jpg", _yard_poster, drawing.grain_yard, _YARD_VIEW),
-    (f"{_OUTLETS}/radio-sael/mast.jpg", _jpeg, drawing.mast, (720, 405)),
-    (f"{_OUTLETS}/evening-ledger/front.jpg", _jpeg, drawing.front_page, (420, 560)),
+    (f"{_OUTLETS}/radio-sael/mast.jpg", jpeg, drawing.mast, (720, 405)),
+    (f"{_OUTLETS}/evening-ledger/front.jpg", jpeg, drawing.front_page, (420, 560)),
 )
 
 
@@ -200,8 +207,8 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-def _generate(folder: Path) -> None:
-    recipes = made()
+def generate(folder: Path, recipes: dict[str, tuple[str, Callable[[], bytes]]]) -> None:
+    """Make what *recipes* make below *folder*, and list all that lies there."""
     for path, (_tool, make) in recipes.items():
         target = folder / path
         durable.folder(target.parent)
@@ -218,6 +225,6 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m muniment.sample.generate DIR   (DIR: src/muniment/sample/assets)")
     try:
-        _generate(Path(sys.argv[1]))
+        generate(Path(sys.argv[1]), made())
     except JobError as failure:
         sys.exit(str(failure))

@@ -4,28 +4,27 @@ Nothing is sent anywhere but to whoever connected, and only 127.0.0.1 is listene
 """
 
 import contextlib
-import errno
 import hashlib
-import selectors
 import socket
-import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from muniment import durable
 from muniment.errors import FormatError, JobError
 from muniment.sample.answer import Asked, Reply, reply
 from muniment.sample.authority import Authority, Validity
-from muniment.sample.contents import ARTICLE, ORIGINS, PLANTED, Identity, Origin, Planted, expected
+from muniment.sample.contents import ARTICLE, ORIGINS, PLANTED, Identity, Planted, expected
+from muniment.sample.door import IDLE, Door
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["Served", "Site", "serve"]
 
-_LOOPBACK: Final = "127.0.0.1"
-_IDLE: Final = 30.0
 _HEAD_LIMIT: Final = 65_536
 _PIECES: Final = 10  # a dripping body goes out in so many pieces
 
@@ -85,94 +84,21 @@ class _Account:
     def settled(self) -> tuple[Served, ...]:
         """Return every entry, oldest first; raise JobError when an answer is not finished within the idle time."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._under_way == 0, _IDLE):
+            if not self._changed.wait_for(lambda: self._under_way == 0, IDLE):
                 raise JobError("the sample site is still sending an answer that its client does not read")
             return tuple(self._served)
 
 
-class _Door:
-    """Accepts connections on every origin's port until it is shut; then every socket and thread is gone."""
+class _Answering:
+    """Answers every request of a connection, one after the other, and enters each answer in the account."""
 
-    def __init__(self, port: int, contexts: Mapping[str, ssl.SSLContext], account: _Account) -> None:
-        self._contexts = contexts
+    def __init__(self, account: _Account) -> None:
         self._account = account
-        self._shut = threading.Event()
-        self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
-        self._threads: list[threading.Thread] = []
-        self.ports: dict[str, int] = {}
-        with contextlib.ExitStack() as undo:
-            self._choice = undo.enter_context(selectors.DefaultSelector())
-            for number, origin in enumerate(ORIGINS):
-                listener = undo.enter_context(_listening(port + number if port else 0))
-                self.ports[origin.host] = listener.getsockname()[1]
-                self._choice.register(listener, selectors.EVENT_READ, (listener, origin))
-            self._waker, woken = socket.socketpair()
-            undo.enter_context(self._waker)
-            undo.enter_context(woken)
-            self._choice.register(woken, selectors.EVENT_READ)
-            self._sockets = undo.pop_all()
-        self._accepting = threading.Thread(target=self._accept, name="sample-accept")
-        self._accepting.start()
 
-    def close(self) -> None:
-        """Stop listening, break every connection, wait for every thread."""
-        self._shut.set()
-        self._waker.send(b".")
-        self._accepting.join()
-        self._sockets.close()
-        with self._lock:
-            for connection in self._open:
-                # SSLSocket.shutdown would take the TLS state from under the thread that reads; the plain one does not.
-                with contextlib.suppress(OSError):
-                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
-
-    def _accept(self) -> None:
-        while not self._shut.is_set():
-            for key, _events in self._choice.select():
-                if key.data is None:
-                    return
-                listener, origin = key.data
-                with contextlib.suppress(OSError):
-                    connection, _peer = listener.accept()
-                    thread = threading.Thread(target=self._converse, args=(connection, origin), name="sample-answer")
-                    self._threads = [*(each for each in self._threads if each.is_alive()), thread]
-                    thread.start()
-
-    def _converse(self, plain: socket.socket, origin: Origin) -> None:
-        """Answer one connection until either side ends it; what goes wrong on it concerns nobody else."""
-        with contextlib.suppress(OSError), plain:
-            plain.settimeout(_IDLE)
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            context = self._contexts.get(origin.host)
-            if context is None:
-                self._registered(plain, origin)
-                return
-            with context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as secured:
-                self._registered(secured, origin)
-
-    def _registered(self, connection: socket.socket, origin: Origin) -> None:
-        with self._lock:
-            if self._shut.is_set():
-                return
-            self._open.add(connection)
-        try:
-            if isinstance(connection, ssl.SSLSocket):
-                connection.do_handshake()
-            self._answers(connection, origin)
-            if isinstance(connection, ssl.SSLSocket):
-                # close_notify is sent; the peer's is not awaited (RFC 8446, 6.1).
-                connection.settimeout(0)
-                connection.unwrap()
-        finally:
-            with self._lock:
-                self._open.discard(connection)
-
-    def _answers(self, connection: socket.socket, origin: Origin) -> None:
+    def __call__(self, connection: socket.socket, host: str, shut: threading.Event) -> None:
+        """Converse over *connection* until either side ends it."""
         rest = b""
-        while not self._shut.is_set():
+        while not shut.is_set():
             head, rest = _request_head(connection, rest)
             if not head:
                 return
@@ -181,40 +107,26 @@ class _Door:
                     asked = Asked.parse(head)
                 except FormatError:
                     asked = None
-                answer = reply(asked, origin.host, datetime.now(UTC))
-                sent = self._send(connection, answer)
-                entered.append(_entry(origin.host, head, asked, answer, sent))
+                answer = reply(asked, host, datetime.now(UTC))
+                sent = _send(connection, answer, shut)
+                entered.append(_entry(host, head, asked, answer, sent))
             whole = sent == len(answer.interim) + len(answer.head) + len(answer.body)
             if not whole or asked is None or asked.last or answer.status in (405, 421):
                 return
 
-    def _send(self, connection: socket.socket, answer: Reply) -> int:
-        """Send *answer* and return how many of its octets the system took."""
-        start = answer.interim + answer.head
-        if not answer.drip:
-            return _taken(connection, start + answer.body)
-        sent = _taken(connection, start)
-        step = -(-len(answer.body) // _PIECES) or 1
-        for offset in range(0, len(answer.body), step):
-            if sent < len(start) + offset or self._shut.wait(answer.drip / _PIECES):
-                break
-            sent += _taken(connection, answer.body[offset : offset + step])
-        return sent
 
-
-def _listening(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((_LOOPBACK, port))
-        listener.listen(128)
-        listener.settimeout(0)
-    except (OSError, OverflowError) as failure:
-        listener.close()
-        taken = isinstance(failure, OSError) and failure.errno == errno.EADDRINUSE
-        why = "another program listens there" if taken else str(failure)
-        raise JobError(f"port {port} of {_LOOPBACK} cannot be used: {why}; give another --port, or none") from failure
-    return listener
+def _send(connection: socket.socket, answer: Reply, shut: threading.Event) -> int:
+    """Send *answer* and return how many of its octets the system took."""
+    start = answer.interim + answer.head
+    if not answer.drip:
+        return _taken(connection, start + answer.body)
+    sent = _taken(connection, start)
+    step = -(-len(answer.body) // _PIECES) or 1
+    for offset in range(0, len(answer.body), step):
+        if sent < len(start) + offset or shut.wait(answer.drip / _PIECES):
+            break
+        sent += _taken(connection, answer.body[offset : offset + step])
+    return sent
 
 
 def _request_head(connection: socket.socket, rest: bytes) -> tuple[bytes, bytes]:
@@ -284,17 +196,17 @@ def serve(folder: Path, *, port: int = 0) -> Iterator[Site]:
     now = datetime.now(UTC).replace(microsecond=0)
     durable.folder(folder)
     authority = Authority(now)
-    contexts = {}
+    contexts: dict[str, ssl.SSLContext | None] = {}
     for origin in ORIGINS:
+        contexts[origin.host] = None
         if origin.identity is not Identity.NONE:
             valid = Validity.past(now) if origin.identity is Identity.EXPIRED else Validity.present(now)
             contexts[origin.host] = authority.context(origin.host, valid, folder)
     ca_file = folder / "ca.pem"
     durable.replace(ca_file, authority.root_pem)
     account = _Account()
-    door = _Door(port, contexts, account)
+    door = Door(port, contexts, _Answering(account))
     try:
-        resolve = tuple(f"{host}={_LOOPBACK}:{number}" for host, number in door.ports.items())
-        yield Site(ARTICLE, ca_file, resolve, PLANTED, expected(), account)
+        yield Site(ARTICLE, ca_file, door.resolve, PLANTED, expected(), account)
     finally:
         door.close()
