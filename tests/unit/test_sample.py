@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import urljoin, urlsplit
+from typing import Any
+from urllib.parse import urljoin
 
 import brotlicffi
 import pytest
@@ -28,6 +28,7 @@ from muniment.errors import FormatError, JobError
 from muniment.sample import Site, serve
 from muniment.sample.answer import Asked
 from muniment.sample.contents import CONTENTS
+from site_lines import Line, asked, read
 
 ASSETS = Path(str(resources.files("muniment.sample"))) / "assets"
 FILM = "https://post.social.example/media/4417-north-gate.mp4"
@@ -41,67 +42,6 @@ MARGIN = 0.25
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with serve(tmp_path_factory.mktemp("site")) as running:
         yield running
-
-
-class Line:
-    """A connection to one origin of the site, verified against its root unless it is to be *believed*."""
-
-    def __init__(self, site: Site, url: str, *, believed: bool = False) -> None:
-        parts = urlsplit(url)
-        address = dict(each.split("=") for each in site.resolve)[parts.netloc]
-        self.socket: socket.socket = socket.create_connection(
-            ("127.0.0.1", int(address.rpartition(":")[2])), timeout=20
-        )
-        if parts.scheme == "https":
-            context = ssl.create_default_context(cafile=site.ca_file)
-            if believed:
-                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            try:
-                self.socket = context.wrap_socket(self.socket, server_hostname=parts.hostname)
-            except ssl.SSLError:
-                self.socket.close()
-                raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_failure: object) -> None:
-        self.socket.close()
-
-    def send(self, url: str, *fields: str, method: str = "GET") -> None:
-        parts = urlsplit(url)
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}", *fields, "", ""]
-        self.socket.sendall("\r\n".join(lines).encode())
-
-    def rest(self) -> bytes:
-        return b"".join(iter(lambda: self.socket.recv(65_536), b""))
-
-
-def asked(site: Site, url: str, *fields: str, method: str = "GET", believed: bool = False) -> bytes:
-    """Return the octets that *url* answered until the end of the connection."""
-    with Line(site, url, believed=believed) as line:
-        line.send(url, *fields, "Connection: close", method=method)
-        return line.rest()
-
-
-def read(octets: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Return status, fields and the body without transfer coding of the one final answer in *octets*."""
-    if octets.startswith(b"HTTP/1.1 103"):
-        octets = octets.partition(b"\r\n\r\n")[2]
-    head, _, body = octets.partition(b"\r\n\r\n")
-    first, *lines = head.decode("latin-1").split("\r\n")
-    fields = {name.lower(): text for name, _, text in (line.partition(": ") for line in lines)}
-    if fields.get("transfer-encoding") == "chunked":
-        whole, left = b"", body
-        while size := int(left.partition(b"\r\n")[0], 16):
-            left = left.partition(b"\r\n")[2]
-            whole, left = whole + left[:size], left[size + 2 :]
-        assert left == b"0\r\n\r\n"
-        body = whole
-    else:
-        assert len(body) == int(fields["content-length"])
-    return int(first.split(" ")[1]), fields, body
 
 
 def stored(file: str) -> bytes:
