@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muniment.cli import Room, tell
+from muniment.errors import JobError
 
 if TYPE_CHECKING:
-    from muniment.sample import Site
+    from contextlib import AbstractContextManager
+
+    from muniment.sample import Site, second
 
 __all__ = ["demo"]
 
@@ -24,19 +27,42 @@ def demo() -> None:
 
 
 @demo.command("serve")
-@click.option("--port", type=click.IntRange(0, 65000), default=0, help="The first of four ports; 0 takes free ones.")
+@click.option(
+    "--port", type=click.IntRange(0, 65000), default=0, help="The first of four ports, or of ten; 0 takes free ones."
+)
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the authority's certificate is put.")
+@click.option(
+    "--edition",
+    type=click.IntRange(1, 2),
+    default=1,
+    show_default=True,
+    help="1 is a page; 2 is an application, which only a browser can show.",
+)
 @click.pass_obj
-def serve(room: Room, *, port: int, folder: Path | None) -> None:
+def serve(room: Room, *, port: int, folder: Path | None, edition: int) -> None:
     """Serve the sample article on loopback until Ctrl-C, and print the line that captures it."""
     from muniment.report.words import safe
-    from muniment.sample import serve as served
 
-    with served((folder or room.home / "demo").absolute(), port=port) as site:
+    with _served(edition, (folder or room.home / "demo").absolute(), port) as site:
         click.echo("The sample article is served. In another terminal, inside an archive, run:\n")
         click.echo("muniment capture " + safe(" ".join(_arguments(site))))
         tell("\nCtrl-C ends it.")
         _wait()
+
+
+def _served(edition: int, folder: Path, port: int = 0) -> "AbstractContextManager[Site | second.Site]":
+    """Serve that edition of the sample as long as the block lasts."""
+    if edition == 1:
+        from muniment.sample import serve
+
+        return serve(folder, port=port)
+    try:
+        from muniment.sample.second import serve as serve_second
+    except ModuleNotFoundError as missing:
+        raise JobError(
+            f"the second edition needs {missing.name}, which is not installed: pip install 'muniment[demo]'"
+        ) from missing
+    return serve_second(folder, port=port)
 
 
 def _wait() -> None:
@@ -45,7 +71,7 @@ def _wait() -> None:
     signal.sigwait({signal.SIGINT, signal.SIGTERM})
 
 
-def _arguments(site: "Site") -> list[str]:
+def _arguments(site: "Site | second.Site") -> list[str]:
     resolved = [part for each in site.resolve for part in ("--resolve", each)]
     return [site.url, "--cited", "1", *resolved, "--no-dns", "--allow-net", "127.0.0.0/8", "--ca-file",
             str(site.ca_file)]  # fmt: skip
