@@ -37,15 +37,17 @@ from muniment.fetch.decoding.vouching import Roots, key_digest
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.tunnel import Refusal
 from muniment.message.head import parse_request
-from muniment.model import Connection, Exchange, Reason, Role, Rules
+from muniment.model import Connection, Exchange, Reason, Role, Rules, Truncation
 
 __all__ = ["Browse", "Means"]
 
-_ROUNDS: Final = 4
+_ROUNDS: Final = 6
 """How often the browser is started anew with keys that it refused and the rules let in."""
 _CHAIN: Final = 5.0
 _LOOKED_INTO: Final = 200
 """Styles and embedded documents that are looked into for what they name."""
+_LEFT: Final = "it had not ended when the page was left; what came is kept"
+_STREAM: Final = "text/event-stream"
 _SPOOL: Final = "application/octet-stream"
 
 
@@ -90,7 +92,8 @@ class Browse:
 
     After :meth:`run`, ``known`` are the URLs that were got whole, ``wanted`` what the page rests on and was not,
     ``asked`` and ``recorded`` count what the browser put on the wire and what of it was recorded, ``facts`` say which
-    browser ran and how, and ``failure`` why the visit did not come to its end (None where it did).
+    browser ran and how, ``endless`` are the ids of answers without an end that were cut when the page was left, and
+    ``failure`` why the visit did not come to its end (None where it did).
     """
 
     def __init__(self, means: Means, recorder: Recorder, said: Callable[[Exchange, Role], None]) -> None:
@@ -113,6 +116,8 @@ class Browse:
         self._allowed: dict[str, str] = {}
         self._parts: dict[str, Want] = {}
         self._looked_into = 0
+        self._leaving = False
+        self.endless: set[str] = set()
         self._roots = Roots(means.roots)
         self._interpreter = Interpreter(Path(), self._judge)
 
@@ -128,7 +133,7 @@ class Browse:
             except FetchError as failure:
                 self.failure = failure
             self._settle(everything=True)
-            found = self._reckon(self._round)
+            found = self._reckon(self._round, again=again)
             if not again:
                 break
         self._state(seed, self._article, reckoning.encode(found))
@@ -154,41 +159,51 @@ class Browse:
                 self._settle()
                 opened = visit.page.open(seed)
                 self._settle()
-                more = {} if last else self._let_in(visit, opened)
-                if more:
-                    self._allowed |= more
-                    return True
-                self._look(visit, opened)
+                for look in (self._deeds, self._likeness):
+                    more = {} if last else self._let_in(visit, opened)
+                    if more:
+                        self._allowed |= more
+                        return True
+                    look(visit, opened)
         finally:
+            self._leaving = False
             if now.page is not None:
                 now.lines, now.left_out = now.page.ledger.all(), now.page.ledger.left_out
         return False
 
-    def _look(self, visit: Visit, opened: Opened) -> None:
-        """Do with the page what a patient reader does, and keep how it looked."""
+    def _deeds(self, visit: Visit, opened: Opened) -> None:
+        """Do with the page what a patient reader does."""
+        said: dict[str, Any] = {"v": 1, "type": "visit", "opened": plain(asdict(replace(opened, refusal=None)))}
+        said["browser"] = self.facts = self._told_of(visit)
+        if opened.reason is Reason.OK:
+            wall = consent.find(visit.page)
+            if wall is not None:
+                self._likeness_of(visit).screenshots(self._article, "Before")
+                choice = consent.Choice(self._means.rules.consent)
+                said["consent"] = plain(asdict(consent.answer(visit.page, wall, choice)))
+            said["deeds"] = [plain(asdict(each)) for each in behave(visit.page)]
+            self._settle()
+        self._state(opened.address or opened.url, self._article, said)
+
+    def _likeness(self, visit: Visit, opened: Opened) -> None:
+        """Keep how the page looks now; it is left after that."""
+        if opened.reason is Reason.OK:
+            self._artefacts(self._likeness_of(visit))
+        self._leaving = True
+
+    def _likeness_of(self, visit: Visit) -> Likeness:
         studio = Studio(visit.browser, visit.page, self._now)
-        likeness = Likeness(studio, self._recorder, self._means.folder, self._state, self._lacking)
+        return Likeness(studio, self._recorder, self._means.folder, self._state, self._lacking)
+
+    def _told_of(self, visit: Visit) -> dict[str, Any]:
         facts = asdict(visit.browser.facts)
-        self.facts = {
+        return {
             **{name: facts[name] for name in ("program", "product", "revision", "user_agent", "sandboxed")},
             "settings": plain({name: value for name, value in facts["settings"].items() if name != "proxy"}),
             "flags": [each["text"] for each in facts["flags"] if not _is_private(each["text"])],
             "key_log": visit.key_log,
             "allowed_keys": dict(self._allowed),
         }
-        said: dict[str, Any] = {"v": 1, "type": "visit", "opened": plain(asdict(replace(opened, refusal=None)))}
-        said["browser"] = self.facts
-        if opened.reason is Reason.OK:
-            wall = consent.find(visit.page)
-            if wall is not None:
-                likeness.screenshots(self._article, "Before")
-                said["consent"] = plain(
-                    asdict(consent.answer(visit.page, wall, consent.Choice(self._means.rules.consent)))
-                )
-            said["deeds"] = [plain(asdict(each)) for each in behave(visit.page)]
-            self._settle()
-            self._artefacts(likeness)
-        self._state(opened.address or opened.url, self._article, said)
 
     def _artefacts(self, likeness: Likeness) -> None:
         likeness.screenshots(self._article, "")
@@ -243,7 +258,7 @@ class Browse:
         elif isinstance(told, Heard):
             with self._lock:
                 self._crossed[reckoning.key(told.method, told.url)] += 1
-                self._late.append(self._interpreter.exchange(told))
+                self._late.append(self._left(self._interpreter.exchange(told)))
             self._settle()
         elif isinstance(told, Ended) and told.faults:
             exchange = self._interpreter.unread(told)
@@ -256,6 +271,12 @@ class Browse:
                 self._recorder.keep(Resource(url, Role.OTHER, _SPOOL, spool, exchange.started, record_id))
         if isinstance(told, Ended):
             scratch.forget(spools / told.connection)
+
+    def _left(self, exchange: Exchange) -> Exchange:
+        """Return *exchange*; where it was still under way when the page was left, it says so."""
+        if not self._leaving or exchange.truncated is None or exchange.rule:
+            return exchange
+        return replace(exchange, reason=Reason.TRUNCATED_TIME, truncated=Truncation.TIME, detail=_LEFT)
 
     def _settle(self, *, everything: bool = False) -> None:
         """Record what came, as soon as the browser has told what it was asked for; *everything* at the end."""
@@ -298,7 +319,9 @@ class Browse:
                 self._article = record_id
         if whole:
             self.known.add(exchange.url)
-        elif exchange.method == "GET" and (exchange.status == 206 or exchange.reason is Reason.INTERRUPTED):
+        elif (exchange.detail == _LEFT or media_type == _STREAM) and not exchange.field_value("content-length"):
+            self.endless.add(record_id)
+        elif exchange.method == "GET" and (exchange.status == 206 or exchange.field_value("content-length")):
             referer = asked.document if asked else ""
             self._parts.setdefault(exchange.url, Want(exchange.url, role, self._article, referer))
 
@@ -314,7 +337,7 @@ class Browse:
     def _remaining(self) -> float:
         return self._means.ends - self._means.around.monotonic()
 
-    def _reckon(self, now: _Round) -> reckoning.Reckoning:
+    def _reckon(self, now: _Round, *, again: bool) -> reckoning.Reckoning:
         """Hold both accounts of this round against each other, and hand over what is missing as failed attempts."""
         found = reckoning.reckon(now.lines, self._crossed, now.refused, now.left_out)
         self._crossed.clear()
@@ -323,6 +346,8 @@ class Browse:
             role = roles.of(each.asked, "", "")
             refused = next(iter(refusals([each.asked])), None)
             made = self._interpreter.at(refused.host, refused.port) if refused else None
+            if again and (made is None or made.tls == "ok"):
+                continue  # the page is opened anew, where it is asked for again
             attempt = Exchange(each.asked.url, each.asked.method, each.asked.at, each.reason, each.detail, made)
             self._said(attempt, role)
             record_id = self._recorder.take(attempt, role, self._documents.get(each.asked.document, ""))

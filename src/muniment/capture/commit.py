@@ -65,7 +65,7 @@ class Ending:
     """How a capture ended: URLs wanted and answered, whether it was interrupted, against which roots TLS was held.
 
     ``browser`` says which one ran and how; it is empty where none did. ``reckoned`` says that its visit came to its
-    end, so that everything that it asked for is accounted for.
+    end, so that everything that it asked for is accounted for; ``endless`` are the ids of answers that have no end.
     """
 
     asked: int = 0
@@ -74,6 +74,7 @@ class Ending:
     root_store: str = ""
     browser: Mapping[str, Any] = field(default_factory=dict)
     reckoned: bool = False
+    endless: frozenset[str] = frozenset()
 
     def plus(self, crawl: Crawl) -> "Ending":
         """Return this with what *crawl* got besides."""
@@ -143,8 +144,14 @@ def capture(
             visit = _browse(begun, desk.browser, engine, around, _Watch(said, stop))
             crawl.frontier.know(visit.known)
             wanted = visit.wanted if visit.facts else wanted
-            ending = replace(ending, asked=visit.asked, recorded=visit.recorded, browser=visit.facts)
-            ending = replace(ending, reckoned=bool(visit.facts) and visit.failure is None)
+            ending = replace(
+                ending,
+                asked=visit.asked,
+                recorded=visit.recorded,
+                browser=visit.facts,
+                reckoned=bool(visit.facts) and visit.failure is None,
+                endless=frozenset(visit.endless),
+            )
         if stop.is_set():
             crawl.interrupt(0)
         crawl.start(wanted)
@@ -255,7 +262,7 @@ def commit(begun: Draft, ending: Ending) -> Committed:
             capture=begun.id,
             seed=begun.seed,
             engine=begun.desk.rules.engine,
-            verdict=verdict(records, interrupted=ending.interrupted, reckoned=ending.reckoned),
+            verdict=verdict(records, interrupted=ending.interrupted, reckoned=ending.reckoned, endless=ending.endless),
             asked=ending.asked,
             recorded=ending.recorded,
             extractors={"article": article.EXTRACTOR, "links": EXTRACTOR, "media": media_facts.EXTRACTOR},

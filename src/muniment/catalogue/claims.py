@@ -67,6 +67,11 @@ def last_words(records: Iterable[Record]) -> list[Record]:
             for role in [role for role in Role if (line.url, role) in ends]:
                 if ends[line.url, role].outcome not in {Reason.OK, Reason.REDIRECT}:
                     del ends[line.url, role]
+        elif line.outcome is Reason.OK:
+            # What an answer would have been is a guess where none came: once it is there, it says so itself.
+            for role in [role for role in Role if (line.url, role) in ends]:
+                if ends[line.url, role].kind is Kind.ATTEMPT:
+                    del ends[line.url, role]
         ends[line.url, line.role] = line
     return sorted(ends.values(), key=lambda line: line.n)
 

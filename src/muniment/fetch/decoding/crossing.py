@@ -13,7 +13,10 @@ from muniment.tls.session import Side
 __all__ = ["Crossed", "Crossing"]
 
 _ENOUGH: Final = 1 << 20
+_HEADER: Final = 5
 _TLS: Final = bytes([ContentType.HANDSHAKE])
+_FINISHED: Final = 96
+"""Octets: a client that sent no more after its hello has ended its handshake at most, and asked for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Crossing:
         self.tls: Connection | None = None
         self._keys = keys
         self._begun = False
+        self._hello = 0
         self._waiting: deque[_Piece] = deque()
         self._held = 0
         self._ends = dict.fromkeys(Side, 0)
@@ -79,6 +83,7 @@ class Crossing:
             # RFC 8446 5.1: a handshake begins with this octet, and no method of HTTP does.
             if side is Side.CLIENT and octets[:1] == _TLS:
                 self.tls = Connection(self._keys)
+                self._hello = _HEADER + int.from_bytes(octets[3:_HEADER], "big")
         self._ends[side] += len(octets)
         self._held += len(octets)
         piece = _Piece(side, octets, self._ends[side], at)
@@ -119,8 +124,13 @@ class Crossing:
             if found.waiting is None or found.fault is not None or found.close is not Close.OPEN:
                 continue
             # A message that never came is a handshake that was broken off, which is no fault of the reading.
-            lacking = isinstance(found.waiting, Label)
+            lacking = isinstance(found.waiting, Label) and self._asked_something
             self._given_up[side] = f"the {side}'s direction: the key log has no {found.waiting}" if lacking else ""
+
+    @property
+    def _asked_something(self) -> bool:
+        """Whether the client can have sent more than its part of a handshake."""
+        return self._ends[Side.CLIENT] > self._hello + _FINISHED
 
     def _decrypt(self, tls: Connection) -> None:
         moved = True
