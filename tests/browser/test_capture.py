@@ -16,8 +16,10 @@ import pytest
 from PIL import Image
 from warcio.archiveiterator import ArchiveIterator
 
+import hostile
 from browsing import Reply, Site, pages, program
 from commands import command, muniment, of_site
+from hostile import Served, answer, routing
 from muniment import sample
 
 PAGE = """<!doctype html><title>Streams</title><p id=said>nothing yet</p><script>
@@ -131,7 +133,7 @@ def test_streams_are_cut_and_marked_and_what_was_not_got_is_listed_with_its_reas
     missing = {each["url"].removeprefix(site.url("")): each["reason"] for each in document["missing"]}
     assert missing == {
         "/events": "truncated-time",
-        "/never-ends": "interrupted",
+        "/never-ends": "truncated-time",
         "http://gone.invalid/pixel.png": "dns",
         "/absent.png": "http-4xx",
         "/favicon.ico": "http-4xx",
@@ -144,6 +146,41 @@ def test_streams_are_cut_and_marked_and_what_was_not_got_is_listed_with_its_reas
     assert request.startswith(b"POST /never-ends HTTP/1.1\r\n")
     assert request.endswith(b"x" * 3000)
     assert archive.run("verify").status == 0
+
+
+WALL = """<!doctype html><title>t</title><p>The article</p><div role=dialog aria-modal=true id=cookie-consent
+style="position:fixed;inset:0;background:#fff"><p>We and our partners use cookies. Do you agree?</p>
+<button onclick="this.closest('div').remove()">Accept all</button><button>Settings</button></div>"""
+
+
+@pytest.mark.parametrize(("choice", "verdict"), [("accept", "complete"), ("nothing", "partial")])
+def test_a_wall_that_still_stands_is_no_complete_capture(archive: Archive, choice: str, verdict: str) -> None:
+    made = Site(pages({"/": WALL}))
+    document = archive.run(*of(made), "--consent", choice, "--json").json
+    made.close()
+    assert [each["reason"] for each in document["missing"] if each["reason"] != "http-4xx"] == (
+        [] if choice == "accept" else ["consent"]
+    )
+    assert document["verdict"] == verdict
+    before = [each for each in document["artefacts"] if "Before" in each["url"]]
+    assert len(before) == 2
+
+
+def test_a_script_that_only_the_static_engine_could_get_does_not_make_a_capture_complete(archive: Archive) -> None:
+    script = answer(b"document.title = 'shown'", "200 OK", "Content-Type: text/javascript")
+    with Served(routing(lambda _: script), tls=hostile.Authority().context("other.example")) as refused:
+        made = Site(
+            pages(
+                {"/": f"<!doctype html><title>t</title><script src={refused.url('/a.js', 'other.example')}></script>"}
+            )
+        )
+        document = archive.run(*of(made), "--resolve", "other.example=127.0.0.1", "--json").json
+        made.close()
+    got = {each["url"]: each for each in document["resources"]}
+    assert got[refused.url("/a.js", "other.example")]["tls"] == "unknown-authority"
+    assert [each["url"] for each in document["missing"] if "other.example" in each["url"]] == []
+    assert document["verdict"] == "partial"
+    assert "the page was shown without it" in archive.run("show", document["id"]).out
 
 
 def _children(parent: int) -> dict[int, str]:

@@ -8,17 +8,18 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from muniment import canonical, extract, scratch
 from muniment.capture import reckoning
+from muniment.capture.admission import Admission
 from muniment.capture.appraisal import appraised, media, read, readable
 from muniment.capture.crawl import follow
 from muniment.capture.frontier import Want
 from muniment.capture.likeness import Likeness, plain
 from muniment.capture.recorder import Fact, Recorder, Resource
+from muniment.capture.verdict import Sight, leads_nowhere
 from muniment.errors import FetchError, FormatError
 from muniment.extract import article, media_facts
 from muniment.fetch.allowance import Allowance
@@ -29,21 +30,19 @@ from muniment.fetch.browser.find import Candidate
 from muniment.fetch.browser.flags import Settings
 from muniment.fetch.browser.ledger import Asked
 from muniment.fetch.browser.page import Opened, Page
-from muniment.fetch.browser.refusal import CertificateRefusal, refusals
+from muniment.fetch.browser.refusal import refusals
 from muniment.fetch.browser.visit import Equipment, Visit
 from muniment.fetch.decoding.exchanges import Interpreter
 from muniment.fetch.decoding.telling import Ended, Heard, Peer, Told
-from muniment.fetch.decoding.vouching import Roots, key_digest
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.tunnel import Refusal
 from muniment.message.head import parse_request
-from muniment.model import Connection, Exchange, Reason, Role, Rules, Truncation
+from muniment.model import Exchange, Reason, Role, Rules, Truncation
 
 __all__ = ["Browse", "Means"]
 
 _ROUNDS: Final = 6
 """How often the browser is started anew with keys that it refused and the rules let in."""
-_CHAIN: Final = 5.0
 _LOOKED_INTO: Final = 200
 """Styles and embedded documents that are looked into for what they name."""
 _LEFT: Final = "it had not ended when the page was left; what came is kept"
@@ -113,19 +112,18 @@ class Browse:
         self._documents: dict[str, str] = {}
         self._redirected: dict[str, str] = {}
         self._article = ""
-        self._allowed: dict[str, str] = {}
         self._parts: dict[str, Want] = {}
         self._looked_into = 0
-        self._leaving = False
+        self._leaving = self._lacks = False
         self.endless: set[str] = set()
-        self._roots = Roots(means.roots)
-        self._interpreter = Interpreter(Path(), self._judge)
+        self._admission = Admission(means.roots, means.rules.tls)
+        self._interpreter = Interpreter(Path(), self._admission.judge)
 
     def run(self, seed: str) -> None:
         """Visit *seed*; returns when all is handed over. Raises StoreError where the disk refuses."""
         rounds: list[_Round] = []
         while True:
-            self._round, self.wanted, self._parts = _Round(), [], {}
+            self._round, self.wanted, self._parts, self._lacks = _Round(), [], {}, False
             rounds.append(self._round)
             again = False
             try:
@@ -144,15 +142,24 @@ class Browse:
             detail = f"the visit ended early: {self.failure.detail}"
             self._attempt(seed, Reason(self.failure.reason), detail, Role.OTHER)
 
+    @property
+    def sight(self) -> Sight:
+        """What the browser saw of the page, in the end."""
+        if not self.facts:
+            return Sight.NOTHING
+        return Sight.LACKING if self._lacks or self.failure is not None else Sight.ALL
+
     def _visit(self, seed: str, *, last: bool) -> bool:
         """Start a browser, open *seed*, look at all of it; say whether to do it again with more keys let in."""
         means, now = self._means, self._round
         wanted = Equipment(
             means.program, means.folder, means.rules, means.around, means.ends, means.stopped, means.allowance
         )
-        self._interpreter = Interpreter(wanted.bodies, self._judge)
+        self._interpreter = Interpreter(wanted.bodies, self._admission.judge)
         rules = means.rules
-        settings = Settings(user_agent=rules.user_agent, allowed_keys=tuple(self._allowed), http1=rules.wire == "http1")
+        settings = Settings(
+            user_agent=rules.user_agent, allowed_keys=tuple(self._admission.keys), http1=rules.wire == "http1"
+        )
         try:
             with Visit(wanted, settings, lambda told: self._hear(told, wanted.spools), now.refused.append) as visit:
                 now.page = visit.page
@@ -160,9 +167,7 @@ class Browse:
                 opened = visit.page.open(seed)
                 self._settle()
                 for look in (self._deeds, self._likeness):
-                    more = {} if last else self._let_in(visit, opened)
-                    if more:
-                        self._allowed |= more
+                    if not last and self._admission.widen(visit, opened, self._interpreter):
                         return True
                     look(visit, opened)
         finally:
@@ -179,8 +184,12 @@ class Browse:
             wall = consent.find(visit.page)
             if wall is not None:
                 self._likeness_of(visit).screenshots(self._article, "Before")
-                choice = consent.Choice(self._means.rules.consent)
-                said["consent"] = plain(asdict(consent.answer(visit.page, wall, choice)))
+                answered = consent.answer(visit.page, wall, consent.Choice(self._means.rules.consent))
+                said["consent"] = plain(asdict(answered))
+                if not answered.gone:
+                    pressed = f"{answered.pressed!r} was pressed" if answered.pressed else "nothing was pressed"
+                    detail = f"a wall that asks for consent stands before the page ({pressed}): {wall.text[:300]}"
+                    self._attempt(visit.page.address(), Reason.CONSENT, detail, Role.OTHER)
             said["deeds"] = [plain(asdict(each)) for each in behave(visit.page)]
             self._settle()
         self._state(opened.address or opened.url, self._article, said)
@@ -202,7 +211,7 @@ class Browse:
             "settings": plain({name: value for name, value in facts["settings"].items() if name != "proxy"}),
             "flags": [each["text"] for each in facts["flags"] if not _is_private(each["text"])],
             "key_log": visit.key_log,
-            "allowed_keys": dict(self._allowed),
+            "allowed_keys": dict(self._admission.keys),
         }
 
     def _artefacts(self, likeness: Likeness) -> None:
@@ -225,31 +234,6 @@ class Browse:
         ]
         told = article.from_html(dom, url, charset="utf-8", remaining=self._remaining)
         self._state(url, about, {**article.encode(told), "rendered": True})
-
-    def _let_in(self, visit: Visit, opened: Opened) -> dict[str, str]:
-        """Return the keys of refused peers with which the page is to be opened again, each with the reason."""
-        found: dict[str, str] = {}
-        for refused in refusals(visit.page.ledger.all()):
-            made = self._shown(visit, refused)
-            if made is None or not made.chain:
-                continue
-            is_seed = opened.refusal == refused
-            if made.tls == "ok" or (is_seed and self._means.rules.tls == "record"):
-                with suppress(FormatError):
-                    found[key_digest(made.chain[0])] = made.tls
-        return {name: word for name, word in found.items() if name not in self._allowed}
-
-    def _shown(self, visit: Visit, refused: CertificateRefusal) -> Connection | None:
-        """Return the connection on which the refused certificate was shown; the decoder may be a moment behind."""
-        visit.browser.devtools.until(lambda: self._interpreter.at(refused.host, refused.port) is not None, _CHAIN)
-        return self._interpreter.at(refused.host, refused.port)
-
-    def _judge(self, peer: Peer, host: str, at: datetime) -> tuple[str, str]:
-        """Return what a TLS peer is called: the browser's verdict, or ours where it was overruled or refused it."""
-        with suppress(FormatError):
-            if not peer.refused and key_digest(peer.chain[0]) not in self._allowed:
-                return "ok", "verified by the browser, against its own root store"
-        return self._roots.judge(peer.chain, host, at)
 
     def _hear(self, told: Told, spools: Path) -> None:
         """Take what the decoder tells; called in its thread."""
@@ -303,7 +287,6 @@ class Browse:
             role = Role.REDIRECT
         shown, found = media(exchange, role), self._named(exchange, role)
         self._said(exchange, role)
-        whole = exchange.response is not None and exchange.truncated is None and exchange.status != 206
         record_id = self._recorder.take(exchange, role, parent)
         if shown is not None:
             self._state(exchange.url, record_id, media_facts.encode(shown))
@@ -317,11 +300,19 @@ class Browse:
             self._documents[exchange.url] = record_id
             if role is Role.ARTICLE:
                 self._article = record_id
-        if whole:
+        self._judge(exchange, role, record_id, asked)
+
+    def _judge(self, exchange: Exchange, role: Role, record_id: str, asked: Asked | None) -> None:
+        """Say of an answer whether the page lacked it, whether it is to be had whole, or has no end at all."""
+        endless = exchange.detail == _LEFT or exchange.field_value("content-type").lower().startswith(_STREAM)
+        if not endless:
+            self._lacks |= not leads_nowhere(role, exchange.reason, exchange.status)
+        sized = bool(exchange.field_value("content-length"))
+        if exchange.response is not None and exchange.truncated is None and exchange.status != 206:
             self.known.add(exchange.url)
-        elif (exchange.detail == _LEFT or media_type == _STREAM) and not exchange.field_value("content-length"):
+        elif endless and not sized:
             self.endless.add(record_id)
-        elif exchange.method == "GET" and (exchange.status == 206 or exchange.field_value("content-length")):
+        elif exchange.method == "GET" and (exchange.status == 206 or sized):
             referer = asked.document if asked else ""
             self._parts.setdefault(exchange.url, Want(exchange.url, role, self._article, referer))
 
@@ -348,6 +339,7 @@ class Browse:
             made = self._interpreter.at(refused.host, refused.port) if refused else None
             if again and (made is None or made.tls == "ok"):
                 continue  # the page is opened anew, where it is asked for again
+            self._lacks |= not leads_nowhere(role, each.reason, None)
             attempt = Exchange(each.asked.url, each.asked.method, each.asked.at, each.reason, each.detail, made)
             self._said(attempt, role)
             record_id = self._recorder.take(attempt, role, self._documents.get(each.asked.document, ""))

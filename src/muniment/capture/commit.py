@@ -19,7 +19,7 @@ from muniment.capture.frontier import Want
 from muniment.capture.recorder import Recorder
 from muniment.capture.sealing import TOOL, Clock, Desk, Signers, signers
 from muniment.capture.space import Space
-from muniment.capture.verdict import verdict
+from muniment.capture.verdict import Sight, verdict
 from muniment.digest import Digest
 from muniment.durable import Appending
 from muniment.errors import DigestMismatch, StoreError
@@ -64,8 +64,8 @@ class Draft:
 class Ending:
     """How a capture ended: URLs wanted and answered, whether it was interrupted, against which roots TLS was held.
 
-    ``browser`` says which one ran and how; it is empty where none did. ``reckoned`` says that its visit came to its
-    end, so that everything that it asked for is accounted for; ``endless`` are the ids of answers that have no end.
+    ``browser`` says which one ran and how; it is empty where none did. ``sight`` is what it saw of the page, and
+    ``endless`` are the ids of answers that have no end.
     """
 
     asked: int = 0
@@ -73,7 +73,7 @@ class Ending:
     interrupted: bool = False
     root_store: str = ""
     browser: Mapping[str, Any] = field(default_factory=dict)
-    reckoned: bool = False
+    sight: Sight = Sight.NOTHING
     endless: frozenset[str] = frozenset()
 
     def plus(self, crawl: Crawl) -> "Ending":
@@ -149,7 +149,7 @@ def capture(
                 asked=visit.asked,
                 recorded=visit.recorded,
                 browser=visit.facts,
-                reckoned=bool(visit.facts) and visit.failure is None,
+                sight=visit.sight,
                 endless=frozenset(visit.endless),
             )
         if stop.is_set():
@@ -262,7 +262,7 @@ def commit(begun: Draft, ending: Ending) -> Committed:
             capture=begun.id,
             seed=begun.seed,
             engine=begun.desk.rules.engine,
-            verdict=verdict(records, interrupted=ending.interrupted, reckoned=ending.reckoned, endless=ending.endless),
+            verdict=verdict(records, interrupted=ending.interrupted, sight=ending.sight, endless=ending.endless),
             asked=ending.asked,
             recorded=ending.recorded,
             extractors={"article": article.EXTRACTOR, "links": EXTRACTOR, "media": media_facts.EXTRACTOR},

@@ -269,9 +269,12 @@ def _reckoned(document: dict[str, Any]) -> list[str]:
         return []
     lacking = found["asked"] - found["recorded"]
     words = f"the browser asked for {found['asked']:,}, {found['recorded']:,} recorded"
-    words += f", {lacking:,} failed (listed)" if lacking else ", none is missing"
+    words += f", {lacking:,} failed in it" if lacking else ", none is missing"
     words += f"; {found['unreported']:,} more crossed the wire untold" if found["unreported"] else ""
-    return [f"  reckoned {words}"]
+    lines = [f"  reckoned {words}"]
+    if lacking and document["verdict"] == "partial":
+        lines.append("           (what was got later by other means is not missing, but the page was shown without it)")
+    return lines
 
 
 def _artefacts(document: dict[str, Any]) -> list[str]:

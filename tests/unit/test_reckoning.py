@@ -1,0 +1,116 @@
+"""The reckoning: what the browser says that it asked for, against what crossed the wire."""
+
+import datetime as dt
+from collections import Counter
+
+import pytest
+
+from muniment.capture.reckoning import Roles, encode, key, reckon
+from muniment.capture.verdict import Sight, leads_nowhere, verdict
+from muniment.fetch.browser.ledger import Asked, Source
+from muniment.fetch.tunnel import Refusal
+from muniment.model import Reason, Role, State
+
+NOW = dt.datetime(2024, 12, 10, tzinfo=dt.UTC)
+URL = "https://site.example/a"
+
+
+def asked(n: int = 0, url: str = URL, **changes: object) -> Asked:
+    line = {"method": "GET", "kind": "Image", "asker": "page", "frame": "f", "document": "https://site.example/"}
+    line |= {"source": Source.NETWORK, "status": 200, "ended": True} | changes  # type: ignore[dict-item]
+    return Asked(n, url, at=NOW, **line)  # type: ignore[arg-type]
+
+
+def failed(n: int = 0, url: str = URL, **changes: object) -> Asked:
+    return asked(n, url, **{"source": Source.NOTHING, "status": None, "failure": "net::ERR_FAILED"} | changes)
+
+
+def crossed(*urls: str) -> Counter[tuple[str, str]]:
+    return Counter(key("GET", url) for url in urls)
+
+
+def test_what_crossed_is_matched_one_by_one_whatever_its_fragment() -> None:
+    found = reckon([asked(0), asked(1, URL + "#top")], crossed(URL, URL, "https://site.example/other"), [])
+    assert (found.asked, found.matched, found.missing) == (2, 2, ())
+    assert found.unreported == ((("GET", "https://site.example/other"), 1),)
+
+
+def test_of_two_equal_requests_the_one_that_failed_is_missing() -> None:
+    found = reckon([failed(0), asked(1)], crossed(URL), [])
+    assert [each.asked.n for each in found.missing] == [0]
+    assert found.missing[0].reason is Reason.UNREACHABLE
+
+
+def test_an_answer_that_the_browser_had_and_nobody_read_is_a_fault_of_ours() -> None:
+    [missing] = reckon([asked()], crossed(), []).missing
+    assert missing.reason is Reason.ENGINE_CRASH
+    assert "no such exchange was read" in missing.detail
+
+
+@pytest.mark.parametrize("source", [Source.MEMORY_CACHE, Source.DISK_CACHE, Source.SERVICE_WORKER])
+def test_what_came_from_no_wire_needs_no_exchange(source: Source) -> None:
+    assert reckon([asked(source=source)], crossed(), []).asked == 0
+
+
+def test_the_reason_of_the_tunnel_comes_before_the_browser_s_word() -> None:
+    refused = [Refusal("site.example", 443, NOW, Reason.BLOCKED_ADDRESS, "a private address")]
+    for url in (URL, "wss://site.example/socket"):
+        [missing] = reckon([failed(url=url)], crossed(), refused).missing
+        assert (missing.reason, missing.detail) == (Reason.BLOCKED_ADDRESS, "a private address")
+
+
+def test_what_the_page_gave_up_itself_is_outside_of_the_rules_and_what_waited_was_interrupted() -> None:
+    gave_up = failed(0, failure="net::ERR_ABORTED", canceled=True)
+    waits = failed(1, URL + "2", failure="", ended=False)
+    assert [each.reason for each in reckon([gave_up, waits], crossed(), []).missing] == [
+        Reason.OUT_OF_SCOPE,
+        Reason.INTERRUPTED,
+    ]
+
+
+def test_a_redirect_that_the_browser_made_up_crossed_no_wire() -> None:
+    made_up = asked(url="http://site.example/", status=307, connection="0")
+    assert reckon([made_up], crossed(), []).asked == 0
+    assert reckon([made_up], crossed("http://site.example/"), []).matched == 1
+    assert len(reckon([asked(url="http://site.example/", status=307, connection="12")], crossed(), []).missing) == 1
+
+
+def test_roles_are_the_browser_s_word_then_the_request_s() -> None:
+    lines = [
+        asked(0, "https://site.example/", kind="Document"),
+        asked(1, "https://post.example/", kind="Document", frame="g", asker="iframe"),
+        asked(2, "https://site.example/v.mp4", kind="Media"),
+        failed(3, "https://site.example/b.m4a?x", kind="Media"),
+        asked(4, "https://site.example/data", kind="Fetch"),
+    ]
+    roles = Roles(lines, "f")
+    assert [roles.of(line, "", "") for line in lines] == [
+        Role.ARTICLE,
+        Role.EMBED,
+        Role.VIDEO,
+        Role.AUDIO,
+        Role.OTHER,
+    ]
+    assert roles.of(None, "style", "text/css") is Role.STYLE
+    assert roles.of(None, "", "image/png") is Role.OTHER
+    assert roles.asked("GET", "https://site.example/data#x") == lines[4]
+    assert roles.asked("POST", "https://site.example/data") is None
+
+
+def test_the_difference_is_written_down_with_who_asked() -> None:
+    said = encode(reckon([failed(initiator="script", initiator_url="https://site.example/a.js")], crossed(), [], 3))
+    assert (said["asked"], said["recorded"], said["left_out"]) == (1, 0, 3)
+    assert said["missing"][0]["by"]["script"] == "https://site.example/a.js"
+
+
+def test_only_what_can_lead_to_nothing_may_lack_in_a_complete_capture() -> None:
+    assert leads_nowhere(Role.IMAGE, Reason.TLS_HANDSHAKE, None)
+    assert leads_nowhere(Role.SCRIPT, Reason.HTTP_4XX, 404)
+    assert not leads_nowhere(Role.SCRIPT, Reason.HTTP_4XX, 403)
+    assert not leads_nowhere(Role.OTHER, Reason.TLS_HANDSHAKE, None)
+    assert not leads_nowhere(Role.EMBED, Reason.TIMEOUT, None)
+
+
+def test_no_browser_can_make_a_capture_without_an_article_anything_but_failed() -> None:
+    for sight in Sight:
+        assert verdict([], interrupted=False, sight=sight) is State.FAILED
