@@ -46,7 +46,7 @@ _ROUNDS: Final = 6
 _LOOKED_INTO: Final = 200
 """Styles and embedded documents that are looked into for what they name."""
 _LEFT: Final = "it had not ended when the page was left; what came is kept"
-_STREAM: Final = "text/event-stream"
+_STREAMS: Final = ("text/event-stream", "multipart/x-mixed-replace")
 _SPOOL: Final = "application/octet-stream"
 
 
@@ -190,8 +190,13 @@ class Browse:
                     pressed = f"{answered.pressed!r} was pressed" if answered.pressed else "nothing was pressed"
                     detail = f"a wall that asks for consent stands before the page ({pressed}): {wall.text[:300]}"
                     self._attempt(visit.page.address(), Reason.CONSENT, detail, Role.OTHER)
-            said["deeds"] = [plain(asdict(each)) for each in behave(visit.page)]
+            deeds = behave(visit.page)
+            said["deeds"] = [plain(asdict(each)) for each in deeds]
             self._settle()
+            for each in deeds:
+                if not each.complete and each.behaviour != "play":  # what does not play is judged by what was received
+                    detail = f"not all of the page was looked at: {each.behaviour}: {each.outcome}"
+                    self._attempt(each.where, Reason.LIMIT_TIME, detail, Role.OTHER)
         self._state(opened.address or opened.url, self._article, said)
 
     def _likeness(self, visit: Visit, opened: Opened) -> None:
@@ -304,15 +309,14 @@ class Browse:
 
     def _judge(self, exchange: Exchange, role: Role, record_id: str, asked: Asked | None) -> None:
         """Say of an answer whether the page lacked it, whether it is to be had whole, or has no end at all."""
-        endless = exchange.detail == _LEFT or exchange.field_value("content-type").lower().startswith(_STREAM)
-        if not endless:
-            self._lacks |= not leads_nowhere(role, exchange.reason, exchange.status)
-        sized = bool(exchange.field_value("content-length"))
+        # Only of what calls itself a stream can it be said that it has no end; anything else was merely slow.
+        if exchange.truncated is Truncation.TIME and exchange.field_value("content-type").lower().startswith(_STREAMS):
+            self.endless.add(record_id)
+            return
+        self._lacks |= not leads_nowhere(role, exchange.reason, exchange.status)
         if exchange.response is not None and exchange.truncated is None and exchange.status != 206:
             self.known.add(exchange.url)
-        elif endless and not sized:
-            self.endless.add(record_id)
-        elif exchange.method == "GET" and (exchange.status == 206 or sized):
+        elif exchange.method == "GET" and (exchange.status == 206 or exchange.field_value("content-length")):
             referer = asked.document if asked else ""
             self._parts.setdefault(exchange.url, Want(exchange.url, role, self._article, referer))
 
@@ -332,6 +336,7 @@ class Browse:
         """Hold both accounts of this round against each other, and hand over what is missing as failed attempts."""
         found = reckoning.reckon(now.lines, self._crossed, now.refused, now.left_out)
         self._crossed.clear()
+        self._lacks |= bool(found.left_out)
         roles = reckoning.Roles(now.lines, now.main)
         for each in found.missing:
             role = roles.of(each.asked, "", "")
