@@ -166,6 +166,26 @@ def test_a_wall_that_still_stands_is_no_complete_capture(archive: Archive, choic
     assert len(before) == 2
 
 
+def test_a_pdf_an_endless_redirect_and_a_file_to_download_are_each_told_as_what_they_are(archive: Archive) -> None:
+    paper = Reply(b"%PDF-1.4\n" + b"x" * 50_000, {"Content-Type": "application/pdf"})
+    loop = Reply(b"", {"Location": "/loop"}, 302)
+    packed = Reply(b"PK" + b"x" * 50_000, {"Content-Type": "application/zip"})
+    made = Site(pages({"/paper": paper, "/loop": loop, "/packed": packed}))
+    told = {}
+    for path in ("/paper", "/loop", "/packed"):
+        document = archive.run("capture", made.url(path), *of(made)[2:], "--json").json
+        told[path] = document["verdict"], [each["reason"] for each in document["missing"] if "icon" not in each["url"]]
+    made.close()
+    assert told == {
+        "/paper": ("complete", []),
+        "/loop": ("failed", ["limit-resources"]),
+        "/packed": ("complete", []),
+    }
+    bodies = [block for kind, _, block in archive.records() if kind == "response"]
+    for each in (paper, packed):
+        assert sum(block.endswith(each.body) for block in bodies) == 1
+
+
 def test_a_script_that_only_the_static_engine_could_get_does_not_make_a_capture_complete(archive: Archive) -> None:
     script = answer(b"document.title = 'shown'", "200 OK", "Content-Type: text/javascript")
     with Served(routing(lambda _: script), tls=hostile.Authority().context("other.example")) as refused:

@@ -75,6 +75,14 @@ def test_a_redirect_that_the_browser_made_up_crossed_no_wire() -> None:
     assert len(reckon([asked(url="http://site.example/", status=307, connection="12")], crossed(), []).missing) == 1
 
 
+def test_a_document_that_is_handed_to_the_browser_s_own_viewer_crossed_once() -> None:
+    found = reckon([asked(0, connection="17"), asked(1, connection="0")], crossed(URL), [])
+    assert (found.asked, found.matched, found.missing) == (1, 1, ())
+    assert [
+        each.asked.n for each in reckon([asked(0, connection="17"), asked(1, connection="0")], crossed(), []).missing
+    ] == [0]
+
+
 def test_roles_are_the_browser_s_word_then_the_request_s() -> None:
     lines = [
         asked(0, "https://site.example/", kind="Document"),

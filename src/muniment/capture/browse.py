@@ -197,6 +197,8 @@ class Browse:
                 if not each.complete and each.behaviour != "play":  # what does not play is judged by what was received
                     detail = f"not all of the page was looked at: {each.behaviour}: {each.outcome}"
                     self._attempt(each.where, Reason.LIMIT_TIME, detail, Role.OTHER)
+        elif not self._article:
+            self._attempt(opened.url, opened.reason, opened.detail, Role.ARTICLE)
         self._state(opened.address or opened.url, self._article, said)
 
     def _likeness(self, visit: Visit, opened: Opened) -> None:
@@ -365,7 +367,9 @@ class Browse:
     def _attempt(self, url: str, reason: Reason, detail: str, role: Role) -> None:
         attempt = Exchange(url, "GET", self._now(), reason, detail, None)
         self._said(attempt, role)
-        self._recorder.take(attempt, role, self._article)
+        record_id = self._recorder.take(attempt, role, self._article)
+        if role is Role.ARTICLE:
+            self._article = record_id
 
     def _state(self, url: str, about: str, said: dict[str, Any]) -> None:
         if about:

@@ -80,24 +80,29 @@ class Reckoning:
 def reckon(asked: Iterable[Asked], crossed: Counter[Key], refused: Sequence[Refusal], left_out: int = 0) -> Reckoning:
     """Hold *asked* against *crossed*; *refused* are the connections that the tunnel did not make."""
     left = Counter(crossed)
-    sent = [each for each in asked if each.sent and not _is_internal(each, crossed)]
-    missing = []
+    sent = [each for each in asked if each.sent]
+    missing, internal = [], 0
     # Those that ended well first: where one of two equal requests is missing, it is the one that failed.
-    for each in sorted(sent, key=lambda line: (bool(line.failure), not line.ended, line.n)):
+    for each in sorted(sent, key=lambda line: (bool(line.failure), not line.ended, _is_internal(line), line.n)):
         name = key(each.method, each.url)
         if left[name] > 0:
             left[name] -= 1
+        elif _is_internal(each):
+            internal += 1
         else:
             missing.append(_missing(each, refused))
     unreported = tuple((name, count) for name, count in left.items() if count > 0)
     missing.sort(key=lambda line: line.asked.n)
-    return Reckoning(len(sent), len(sent) - len(missing), tuple(missing), unreported, left_out)
+    count = len(sent) - internal
+    return Reckoning(count, count - len(missing), tuple(missing), unreported, left_out)
 
 
-def _is_internal(asked: Asked, crossed: Counter[Key]) -> bool:
-    """Whether *asked* is a redirect that the browser made up: to https, where it knows that a site has that."""
-    crossing = crossed[key(asked.method, asked.url)]
-    return not crossing and asked.status == 307 and asked.url.startswith("http:") and asked.connection in {"", "0"}
+def _is_internal(asked: Asked) -> bool:
+    """Whether the browser answered *asked* itself, over no connection, which is what the number 0 says.
+
+    So it redirects to https where it knows that a site has that, and hands a PDF that came to its own viewer.
+    """
+    return asked.status is not None and asked.connection == "0"
 
 
 def _missing(asked: Asked, refused: Sequence[Refusal]) -> Missing:
