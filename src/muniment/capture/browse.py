@@ -115,6 +115,7 @@ class Browse:
         self._parts: dict[str, Want] = {}
         self._looked_into = 0
         self._leaving = self._lacks = False
+        self._opened: Opened | None = None
         self.endless: set[str] = set()
         self._admission = Admission(means.roots, means.rules.tls)
         self._interpreter = Interpreter(Path(), self._admission.judge)
@@ -134,6 +135,8 @@ class Browse:
             found = self._reckon(self._round, again=again)
             if not again:
                 break
+        if not self._article and self._opened is not None and self._opened.reason is not Reason.OK:
+            self._attempt(seed, self._opened.reason, self._opened.detail, Role.ARTICLE)
         self._state(seed, self._article, reckoning.encode(found))
         self.asked, self.recorded = found.asked, found.matched
         # What the page took in part only, such as a video that it began to play, is to be had whole.
@@ -197,8 +200,7 @@ class Browse:
                 if not each.complete and each.behaviour != "play":  # what does not play is judged by what was received
                     detail = f"not all of the page was looked at: {each.behaviour}: {each.outcome}"
                     self._attempt(each.where, Reason.LIMIT_TIME, detail, Role.OTHER)
-        elif not self._article:
-            self._attempt(opened.url, opened.reason, opened.detail, Role.ARTICLE)
+        self._opened = opened
         self._state(opened.address or opened.url, self._article, said)
 
     def _likeness(self, visit: Visit, opened: Opened) -> None:
