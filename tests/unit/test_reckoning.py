@@ -7,9 +7,10 @@ import pytest
 
 from muniment.capture.reckoning import Roles, encode, key, reckon
 from muniment.capture.verdict import Sight, leads_nowhere, verdict
+from muniment.digest import Digest
 from muniment.fetch.browser.ledger import Asked, Source
 from muniment.fetch.tunnel import Refusal
-from muniment.model import Reason, Role, State
+from muniment.model import Kind, Position, Reason, Record, Role, State
 
 NOW = dt.datetime(2024, 12, 10, tzinfo=dt.UTC)
 URL = "https://site.example/a"
@@ -68,6 +69,11 @@ def test_what_the_page_gave_up_itself_is_outside_of_the_rules_and_what_waited_wa
     ]
 
 
+def test_what_was_answered_and_then_given_up_crossed_the_wire_and_is_not_excused() -> None:
+    [missing] = reckon([asked(failure="net::ERR_ABORTED", canceled=True)], crossed(), []).missing
+    assert missing.reason is not Reason.OUT_OF_SCOPE
+
+
 def test_a_redirect_that_the_browser_made_up_crossed_no_wire() -> None:
     made_up = asked(url="http://site.example/", status=307, connection="0")
     assert reckon([made_up], crossed(), []).asked == 0
@@ -117,6 +123,45 @@ def test_only_what_can_lead_to_nothing_may_lack_in_a_complete_capture() -> None:
     assert not leads_nowhere(Role.SCRIPT, Reason.HTTP_4XX, 403)
     assert not leads_nowhere(Role.OTHER, Reason.TLS_HANDSHAKE, None)
     assert not leads_nowhere(Role.EMBED, Reason.TIMEOUT, None)
+
+
+def line(n: int, kind: Kind, role: Role, outcome: Reason) -> Record:
+    digest = Digest.of_bytes(b"")
+    got = kind is Kind.RESPONSE
+    return Record(
+        n=n,
+        kind=kind,
+        salt=bytes(16),
+        record_id=f"urn:uuid:00000000-0000-4000-8000-{n:012}",
+        url=URL,
+        date=NOW,
+        position=Position("a.warc.gz", n, 1, digest),
+        record=digest,
+        size=9 if got else 0,
+        role=role,
+        status=200 if got else None,
+        outcome=outcome,
+    )
+
+
+@pytest.mark.parametrize("reason", [Reason.CONSENT, Reason.ENGINE_CRASH, Reason.LIMIT_RESOURCES, Reason.LIMIT_TIME])
+def test_what_a_page_lacked_is_not_answered_by_getting_its_url_again(reason: Reason) -> None:
+    said = [
+        line(1, Kind.RESPONSE, Role.ARTICLE, Reason.OK),
+        line(2, Kind.ATTEMPT, Role.OTHER, reason),
+        line(3, Kind.RESPONSE, Role.ARTICLE, Reason.OK),
+    ]
+    assert verdict(said, interrupted=False, sight=Sight.ALL) is State.PARTIAL
+
+
+def test_a_peer_that_was_refused_and_let_in_has_answered_in_whatever_role() -> None:
+    said = [
+        line(1, Kind.ATTEMPT, Role.VIDEO, Reason.TLS_HANDSHAKE),
+        line(2, Kind.RESPONSE, Role.ARTICLE, Reason.OK),
+    ]
+    assert verdict(said, interrupted=False, sight=Sight.ALL) is State.COMPLETE
+    assert verdict(said[::-1], interrupted=False, sight=Sight.ALL) is State.PARTIAL
+    assert verdict(said, interrupted=False, sight=Sight.LACKING) is State.PARTIAL
 
 
 def test_no_browser_can_make_a_capture_without_an_article_anything_but_failed() -> None:

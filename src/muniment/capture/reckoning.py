@@ -109,7 +109,7 @@ def _missing(asked: Asked, refused: Sequence[Refusal]) -> Missing:
     turned_away = _turned_away(asked.url, refused)
     if turned_away is not None:
         return Missing(asked, turned_away.reason, turned_away.detail)
-    if asked.canceled or asked.failure == "net::ERR_ABORTED":
+    if asked.status is None and (asked.canceled or asked.failure == "net::ERR_ABORTED"):
         return Missing(asked, Reason.OUT_OF_SCOPE, "not asked for: the page itself gave it up before it was sent")
     if asked.failure:
         return Missing(asked, reason(asked.failure), f"the browser says {asked.failure}")

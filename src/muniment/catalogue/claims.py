@@ -68,9 +68,11 @@ def last_words(records: Iterable[Record]) -> list[Record]:
                 if ends[line.url, role].outcome not in {Reason.OK, Reason.REDIRECT}:
                     del ends[line.url, role]
         elif line.outcome is Reason.OK:
-            # What an answer would have been is a guess where none came: once it is there, it says so itself.
+            # A server that was refused and let in afterwards; the role in which it was refused was a guess. No other
+            # attempt is answered so: one may say of the very page that was got what lacked of it.
             for role in [role for role in Role if (line.url, role) in ends]:
-                if ends[line.url, role].kind is Kind.ATTEMPT:
+                before = ends[line.url, role]
+                if before.kind is Kind.ATTEMPT and before.outcome is Reason.TLS_HANDSHAKE:
                     del ends[line.url, role]
         ends[line.url, line.role] = line
     return sorted(ends.values(), key=lambda line: line.n)

@@ -84,11 +84,6 @@ class Decoder:
         """The process that reads at the moment."""
         return self._running.pid
 
-    @property
-    def failure(self) -> BaseException | None:
-        """What stopped the reading for good, if anything did."""
-        return self._failure
-
     def _start(self) -> subprocess.Popen[bytes]:
         passed = sorted(self._over)
         command = [sys.executable, "-I", "-m", "muniment.fetch.decoding.child", str(self._folder), str(self._cap)]
