@@ -375,7 +375,7 @@ class Rules:
     that are refused otherwise, ``resolve`` answers names as ``HOST=ADDRESS[:PORT]``, ``dns`` False refuses all
     other names. ``tls`` is "record" (an unverified peer is flagged) or "strict" (it is refused). The browser says
     ``consent`` to walls ("reject" where that is offered, "accept", "nothing"), and speaks HTTP/1.1 alone where ``wire``
-    is "http1".
+    is "http1". ``video`` "best" gets films in pieces whole, at most ``max_height`` pixels high where that is not None.
     """
 
     engine: str = "static"
@@ -389,3 +389,5 @@ class Rules:
     user_agent: str = ""
     consent: str = "reject"
     wire: str = ""
+    video: str = "none"
+    max_height: int | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from warcio.archiveiterator import ArchiveIterator
 
+import films
 from browsing import program
 from commands import muniment
 from muniment.message.entity import payload
@@ -77,4 +78,17 @@ def test_the_second_edition_comes_whole_and_what_is_missing_was_planted(tmp_path
     sent = [each for each in served if each.status != 101]
     assert [f"{each.method} {each.url}" for each in sent if lacks(each, kept[each.method, each.url])] == []
     assert document["verdict"] == "partial"  # three of what was planted are no 404
+    made = [each for each in document["artefacts"] if each["url"].startswith("urn:film:")]
+    out = tmp_path / "films"
+    for each in made:
+        assert (
+            run("extract", document["id"], "--record", each["record_id"], "--out", out / each["record_id"][-8:]).status
+            == 0
+        )
+    found = {path: films.streams(path.read_bytes()) for path in out.rglob("*.mp4")}
+    assert list(found.values()) == [{"h264": 8.0}, {"h264": 8.0}]
+    assert {each["url"] for each in made} == {
+        "urn:film:https://post.social.example/video/4417/master.m3u8",
+        "urn:film:https://clips.tern.example/v/4423/manifest.mpd",
+    }
     assert run("verify", "--payloads").status == 0

@@ -260,6 +260,25 @@ def test_an_endless_stream_is_cut_when_the_time_is_over(tmp_path: Path) -> None:
     assert side(frames, FrameKind.SERVER_ENDED) == b"cut: timeout"
 
 
+def test_a_server_that_holds_its_side_for_ever_is_not_waited_for_once_its_client_has_left(opened: Opened) -> None:
+    over = threading.Event()
+
+    def stubborn(talk: Talk) -> None:
+        talk.request()
+        talk.send(b"first")
+        over.wait(60)
+
+    with Served(stubborn) as served:
+        with opened.dial("site.example", served.port) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert sock.recv(5) == b"first"
+        assert not opened.tunnel.drained(3600, quiet=0.1)
+        opened.tunnel.close()
+        over.set()
+    [frames] = opened.spools()
+    assert side(frames, FrameKind.SERVER) == b"first"
+
+
 def test_closing_cuts_what_stands_and_returns_with_every_spool_whole(opened: Opened) -> None:
     with Served(holding) as served, opened.dial("site.example", served.port) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\n\r\n")

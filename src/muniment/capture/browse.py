@@ -11,18 +11,18 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from muniment import canonical, extract, scratch
+from muniment import canonical, extract
 from muniment.capture import reckoning
 from muniment.capture.admission import Admission
 from muniment.capture.appraisal import appraised, media, read, readable
 from muniment.capture.crawl import follow
 from muniment.capture.frontier import Want
+from muniment.capture.hearing import Hearing
 from muniment.capture.likeness import Likeness, plain
-from muniment.capture.recorder import Fact, Recorder, Resource
+from muniment.capture.recorder import Fact, Recorder
 from muniment.capture.verdict import Sight, leads_nowhere
 from muniment.errors import FetchError, FormatError
 from muniment.extract import article, media_facts
-from muniment.fetch.allowance import Allowance
 from muniment.fetch.browser import consent
 from muniment.fetch.browser.artefacts import Studio
 from muniment.fetch.browser.behaviours import behave
@@ -33,11 +33,11 @@ from muniment.fetch.browser.page import Opened, Page
 from muniment.fetch.browser.refusal import refusals
 from muniment.fetch.browser.visit import Equipment, Visit
 from muniment.fetch.decoding.exchanges import Interpreter
-from muniment.fetch.decoding.telling import Ended, Heard, Peer, Told
-from muniment.fetch.dial import Surroundings
+from muniment.fetch.decoding.telling import Heard
+from muniment.fetch.passage import Route
 from muniment.fetch.tunnel import Refusal
 from muniment.message.head import parse_request
-from muniment.model import Exchange, Reason, Role, Rules, Truncation
+from muniment.model import Exchange, Reason, Role, Truncation
 
 __all__ = ["Browse", "Means"]
 
@@ -47,24 +47,15 @@ _LOOKED_INTO: Final = 200
 """Styles and embedded documents that are looked into for what they name."""
 _LEFT: Final = "it had not ended when the page was left; what came is kept"
 _STREAMS: Final = ("text/event-stream", "multipart/x-mixed-replace")
-_SPOOL: Final = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """With what a page is visited: the program, a private folder, the rules, authorities besides the browser's own.
-
-    *ends* is the monotonic second at which the visit must be over; *stopped* says that it is interrupted.
-    """
+    """With what a page is visited: the program, the way that it takes, authorities besides the browser's own."""
 
     program: Candidate
-    folder: Path
-    rules: Rules
-    around: Surroundings
+    route: Route
     roots: tuple[str, ...]
-    allowance: Allowance
-    ends: float
-    stopped: Callable[[], bool]
 
 
 @dataclass(slots=True)
@@ -104,7 +95,8 @@ class Browse:
         self._means = means
         self._recorder = recorder
         self._said = said
-        self._now = means.around.now
+        self._rules = means.route.rules
+        self._now = means.route.around.now
         self._lock = threading.Lock()
         self._round = _Round()
         self._crossed: Counter[reckoning.Key] = Counter()
@@ -117,7 +109,7 @@ class Browse:
         self._leaving = self._lacks = False
         self._opened: Opened | None = None
         self.endless: set[str] = set()
-        self._admission = Admission(means.roots, means.rules.tls)
+        self._admission = Admission(means.roots, self._rules.tls)
         self._interpreter = Interpreter(Path(), self._admission.judge)
 
     def run(self, seed: str) -> None:
@@ -155,16 +147,15 @@ class Browse:
     def _visit(self, seed: str, *, last: bool) -> bool:
         """Start a browser, open *seed*, look at all of it; say whether to do it again with more keys let in."""
         means, now = self._means, self._round
-        wanted = Equipment(
-            means.program, means.folder, means.rules, means.around, means.ends, means.stopped, means.allowance
-        )
-        self._interpreter = Interpreter(wanted.bodies, self._admission.judge)
-        rules = means.rules
+        self._interpreter = Interpreter(means.route.bodies, self._admission.judge)
+        hearing = Hearing(self._interpreter, means.route.spools, self._recorder, self._said, self._heard)
         settings = Settings(
-            user_agent=rules.user_agent, allowed_keys=tuple(self._admission.keys), http1=rules.wire == "http1"
+            user_agent=self._rules.user_agent,
+            allowed_keys=tuple(self._admission.keys),
+            http1=self._rules.wire == "http1",
         )
         try:
-            with Visit(wanted, settings, lambda told: self._hear(told, wanted.spools), now.refused.append) as visit:
+            with Visit(Equipment(means.program, means.route), settings, hearing, now.refused.append) as visit:
                 now.page = visit.page
                 self._settle()
                 opened = visit.page.open(seed)
@@ -187,7 +178,7 @@ class Browse:
             wall = consent.find(visit.page)
             if wall is not None:
                 self._likeness_of(visit).screenshots(self._article, "Before")
-                answered = consent.answer(visit.page, wall, consent.Choice(self._means.rules.consent))
+                answered = consent.answer(visit.page, wall, consent.Choice(self._rules.consent))
                 said["consent"] = plain(asdict(answered))
                 if not answered.gone:
                     pressed = f"{answered.pressed!r} was pressed" if answered.pressed else "nothing was pressed"
@@ -211,7 +202,7 @@ class Browse:
 
     def _likeness_of(self, visit: Visit) -> Likeness:
         studio = Studio(visit.browser, visit.page, self._now)
-        return Likeness(studio, self._recorder, self._means.folder, self._state, self._lacking)
+        return Likeness(studio, self._recorder, self._means.route.folder, self._state, self._lacking)
 
     def _told_of(self, visit: Visit) -> dict[str, Any]:
         facts = asdict(visit.browser.facts)
@@ -239,31 +230,16 @@ class Browse:
         self._state(url, about, {**extract.encode(found), "rendered": True})
         want = Want(url, Role.ARTICLE, "", "", page=True)
         self.wanted += [
-            each for each in follow(found, about, url, want, self._means.rules.cited) if each.url not in self.known
+            each for each in follow(found, about, url, want, self._rules.cited) if each.url not in self.known
         ]
         told = article.from_html(dom, url, charset="utf-8", remaining=self._remaining)
         self._state(url, about, {**article.encode(told), "rendered": True})
 
-    def _hear(self, told: Told, spools: Path) -> None:
-        """Take what the decoder tells; called in its thread."""
-        if isinstance(told, Peer):
-            self._interpreter.meet(told)
-        elif isinstance(told, Heard):
-            with self._lock:
-                self._crossed[reckoning.key(told.method, told.url)] += 1
-                self._late.append(self._left(self._interpreter.exchange(told)))
-            self._settle()
-        elif isinstance(told, Ended) and told.faults:
-            exchange = self._interpreter.unread(told)
-            record_id = self._recorder.take(exchange, Role.OTHER, "")
-            self._said(exchange, Role.OTHER)
-            # The keys are gone after sealing; what was received is kept all the same.
-            with suppress(OSError):
-                spool = (spools / told.connection).open("rb")
-                url = f"urn:spool:{exchange.url}"
-                self._recorder.keep(Resource(url, Role.OTHER, _SPOOL, spool, exchange.started, record_id))
-        if isinstance(told, Ended):
-            scratch.forget(spools / told.connection)
+    def _heard(self, told: Heard, exchange: Exchange) -> None:
+        with self._lock:
+            self._crossed[reckoning.key(told.method, told.url)] += 1
+            self._late.append(self._left(exchange))
+        self._settle()
 
     def _left(self, exchange: Exchange) -> Exchange:
         """Return *exchange*; where it was still under way when the page was left, it says so."""
@@ -334,7 +310,7 @@ class Browse:
         return extract.links(body.kind, body.content, exchange.url, body.charset, self._remaining)
 
     def _remaining(self) -> float:
-        return self._means.ends - self._means.around.monotonic()
+        return self._means.route.ends - self._means.route.around.monotonic()
 
     def _reckon(self, now: _Round, *, again: bool) -> reckoning.Reckoning:
         """Hold both accounts of this round against each other, and hand over what is missing as failed attempts."""
@@ -354,7 +330,7 @@ class Browse:
             record_id = self._recorder.take(attempt, role, self._documents.get(each.asked.document, ""))
             if role is Role.ARTICLE:
                 self._article = self._article or record_id
-            if refused and each.asked.method == "GET" and self._means.rules.tls == "record":
+            if refused and each.asked.method == "GET" and self._rules.tls == "record":
                 self.wanted.append(
                     Want(each.asked.url, role, self._article, each.asked.document, page=role is Role.EMBED)
                 )

@@ -15,6 +15,7 @@ from muniment.capture import context, sealing
 from muniment.capture.archive import Archive
 from muniment.capture.browse import Browse, Means
 from muniment.capture.crawl import Crawl
+from muniment.capture.footage import Footage
 from muniment.capture.frontier import Want
 from muniment.capture.recorder import Recorder
 from muniment.capture.sealing import TOOL, Clock, Desk, Signers, signers
@@ -27,6 +28,7 @@ from muniment.extract import EXTRACTOR, article, media_facts
 from muniment.fetch.browser.find import Candidate
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.http import StaticEngine
+from muniment.fetch.passage import Route
 from muniment.fetch.spool import Spool
 from muniment.log.leaf import Leaf, LeafType
 from muniment.message import entity
@@ -76,14 +78,9 @@ class Ending:
     sight: Sight = Sight.NOTHING
     endless: frozenset[str] = frozenset()
 
-    def plus(self, crawl: Crawl) -> "Ending":
-        """Return this with what *crawl* got besides."""
-        return replace(
-            self,
-            asked=self.asked + crawl.frontier.asked(),
-            recorded=self.recorded + crawl.recorded,
-            interrupted=crawl.interrupted,
-        )
+    def plus(self, asked: int, recorded: int) -> "Ending":
+        """Return this with what was asked for, and answered, besides."""
+        return replace(self, asked=self.asked + asked, recorded=self.recorded + recorded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +141,8 @@ def capture(
             visit = _browse(begun, desk.browser, engine, around, _Watch(said, stop))
             crawl.frontier.know(visit.known)
             wanted = visit.wanted if visit.facts else wanted
-            ending = replace(
-                ending,
-                asked=visit.asked,
-                recorded=visit.recorded,
-                browser=visit.facts,
-                sight=visit.sight,
-                endless=frozenset(visit.endless),
-            )
+            ending = replace(ending, browser=visit.facts, sight=visit.sight, endless=frozenset(visit.endless))
+            ending = ending.plus(visit.asked, visit.recorded)
         if stop.is_set():
             crawl.interrupt(0)
         crawl.start(wanted)
@@ -159,7 +150,12 @@ def capture(
             if stop.is_set() and not crawl.interrupted:
                 crawl.interrupt(_GRACE)
         crawl.finish()
-        return commit(begun, ending.plus(crawl))  # 3, 4, 5
+        ending = replace(ending.plus(crawl.frontier.asked(), crawl.recorded), interrupted=crawl.interrupted)
+        if desk.rules.video == "best":
+            footage = _footage(begun, engine, around, _Watch(said, stop))
+            interrupted = ending.interrupted or footage.interrupted
+            ending = replace(ending.plus(footage.asked, footage.recorded), interrupted=interrupted)
+        return commit(begun, ending)  # 3, 4, 5
 
 
 def _browse(
@@ -170,20 +166,35 @@ def _browse(
     watch: "_Watch",
 ) -> Browse:
     """Visit the seed of *begun* in a browser, and leave some of the time for what the browser did not get."""
+    route = _route(begun, engine, around, watch, _OF_THE_TIME)
+    browse = Browse(Means(program, route, _roots(engine, begun)), begun.recorder, watch.said)
+    browse.run(begun.seed)
+    return browse
+
+
+def _footage(begun: Draft, engine: StaticEngine, around: Surroundings, watch: "_Watch") -> Footage:
+    """Get the films that what was recorded of *begun* leads to."""
+    route = _route(begun, engine, around, watch, 1)
+    height = begun.desk.rules.max_height
+    footage = Footage(route, _roots(engine, begun), height, begun.recorder, watch.said)
+    footage.run(begun.recorder.written())
+    return footage
+
+
+def _route(begun: Draft, engine: StaticEngine, around: Surroundings, watch: "_Watch", of_the_time: float) -> Route:
     rules = begun.desk.rules
-    means = Means(
-        program=program,
+    return Route(
         folder=begun.desk.archive.path(layout.browsing(begun.id)),
         rules=rules,
         around=around,
-        roots=(engine.root_store, *rules.ca_files),
-        allowance=engine.allowance,
-        ends=begun.began + rules.limits.max_time * _OF_THE_TIME,
+        ends=begun.began + rules.limits.max_time * of_the_time,
         stopped=watch.stop.is_set,
+        allowance=engine.allowance,
     )
-    browse = Browse(means, begun.recorder, watch.said)
-    browse.run(begun.seed)
-    return browse
+
+
+def _roots(engine: StaticEngine, begun: Draft) -> tuple[str, ...]:
+    return (engine.root_store, *begun.desk.rules.ca_files)
 
 
 @contextmanager

@@ -37,6 +37,7 @@ _LIBRARIES: Final = (
     "trafilatura",
     "urllib3",
     "warcio",
+    "yt-dlp",
     "zstandard",
 )
 _RESOLVER: Final = Path("/etc/resolv.conf")
@@ -116,6 +117,8 @@ def rules_document(rules: Rules) -> dict[str, Any]:
         "tls": rules.tls,
         "ca-file": [{"name": Path(each).name, "digest": str(_digest(Path(each)))} for each in rules.ca_files],
         "user-agent": rules.user_agent,
+        "video": rules.video,
+        **({"max-height": rules.max_height} if rules.max_height is not None else {}),
         **({"consent": rules.consent, "wire": rules.wire or "any"} if rules.engine == "browser" else {}),
     }
 

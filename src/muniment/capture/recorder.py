@@ -4,71 +4,36 @@ Workers hand over exchanges and go on; the thread digests, writes the WARC recor
 syncs both. A disk that refuses stops the thread and, at the next hand-over, whoever hands over.
 """
 
-import io
 import queue
 import threading
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, BinaryIO, Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from muniment import canonical, manifest
-from muniment.capture.peers import documents, shared
-from muniment.digest import Digest, Digester
+from muniment import manifest
+from muniment.capture.entries import (
+    Fact,
+    Group,
+    Resource,
+    Taken,
+    about_connection,
+    answer,
+    attempt,
+    common,
+    of_fact,
+    of_resource,
+)
+from muniment.capture.peers import shared
 from muniment.durable import Appending
 from muniment.errors import StoreError
 from muniment.message import entity
-from muniment.model import Connection, Exchange, Kind, Record, Role
-from muniment.warc.writer import Entry, Writer, already_compressed
+from muniment.model import Exchange, Record, Role
+from muniment.warc.writer import Writer
 
-__all__ = ["Fact", "Recorder", "Resource", "Taken", "chain_digest"]
+__all__ = ["Fact", "Recorder", "Resource"]
 
 _WAITING: Final = 64
-_PIECE: Final = 1 << 20
-_LINES: Final = "application/x-ndjson"
 _SYNC_EVERY: Final = 64 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A derived metadata record: canonical JSON about the record *about*, made by a named extractor."""
-
-    url: str
-    about: str
-    content: bytes
-    date: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """Something that was made or kept beside the exchanges, such as a screenshot; ``content`` is closed when written.
-
-    ``url`` names what it is, never what it shows, so that no tool takes it for an answer of the site.
-    """
-
-    url: str
-    role: Role
-    media_type: str
-    content: BinaryIO
-    date: datetime
-    parent: str
-    record_id: str = field(default_factory=lambda: f"urn:uuid:{uuid.uuid4()}")
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An exchange on its way to disk, with what it is to the capture and the ids that its records will carry."""
-
-    exchange: Exchange
-    role: Role
-    parent: str
-    record_id: str
-
-
-def chain_digest(chain: Iterable[bytes]) -> Digest:
-    """Return the digest of a certificate chain: SHA-256 over its DER certificates laid end to end, leaf first."""
-    return Digest.of(chain)
 
 
 class Recorder:
@@ -114,6 +79,11 @@ class Recorder:
         self._hand_over(resource)
         return resource.record_id
 
+    def written(self) -> list[Record]:
+        """Return the lines of everything that was handed over until now; waits for the disk."""
+        self._waiting.join()
+        return list(self.lines)
+
     def close(self) -> None:
         """Return when everything handed over is on the disk; raises StoreError when something is not."""
         if self._thread.is_alive():
@@ -154,6 +124,7 @@ class Recorder:
                 if isinstance(item, Taken):
                     self.recorded += _received(item.exchange)
                 _let_go(item)
+                self._waiting.task_done()
         try:
             if self._failure is None:
                 self._sync()
@@ -166,7 +137,7 @@ class Recorder:
         self._draft.sync()
         self._unsynced = 0
 
-    def _write(self, group: list[tuple[Entry, dict[str, Any]]]) -> None:
+    def _write(self, group: Group) -> None:
         written = self._writer.write([entry for entry, _ in group])
         wanted = {entry.record_id: (entry, known) for entry, known in group}
         for each in written:
@@ -187,128 +158,31 @@ class Recorder:
             self.lines.append(line)
             self._unsynced += each.position.length
 
-    def _group(self, item: Taken | Fact | Resource) -> list[tuple[Entry, dict[str, Any]]]:
+    def _group(self, item: Taken | Fact | Resource) -> Group:
         match item:
             case Taken():
                 return self._exchange(item)
             case Fact():
-                return [self._fact(item)]
+                return [of_fact(item)]
             case _:
-                return [_resource(item)]
+                return [of_resource(item)]
 
-    def _fact(self, fact: Fact) -> tuple[Entry, dict[str, Any]]:
-        record_id = f"urn:uuid:{uuid.uuid4()}"
-        entry = _document(record_id, fact.url, fact.date, fact.content)
-        entry = replace(entry, fields=(("WARC-Refers-To", f"<{fact.about}>"),))
-        return entry, {"role": Role.DERIVED, "parent": fact.about, "media_type": "application/json"}
-
-    def _exchange(self, taken: Taken) -> list[tuple[Entry, dict[str, Any]]]:
+    def _exchange(self, taken: Taken) -> Group:
         exchange = taken.exchange
         made = exchange.connection and shared(exchange.connection, exchange.url)
-        group = []
+        group: Group = []
         if made is not None and made.id not in self._connections:
             self._connections.add(made.id)
-            group += _connection(exchange, made)
-        common = _common(made) | {"role": taken.role, "parent": taken.parent}
+            group += about_connection(exchange, made)
+        known = common(made) | {"role": taken.role, "parent": taken.parent}
         if exchange.response is None:
-            group += self._attempt(taken, common)
+            group += attempt(taken, known)
         else:
-            group += self._answer(taken, exchange.response, common)
+            exchange.response.seek(0)
+            found = entity.measure(exchange.response, cap=self._decodable)
+            self._decodable = max(0, self._decodable - found.decoded)
+            group += answer(taken, exchange.response, found, known)
         return group
-
-    def _answer(self, taken: Taken, block: BinaryIO, common: dict[str, Any]) -> list[tuple[Entry, dict[str, Any]]]:
-        exchange, about = taken.exchange, f"urn:uuid:{uuid.uuid4()}"
-        block.seek(0)
-        found = entity.measure(block, cap=self._decodable)
-        self._decodable = max(0, self._decodable - found.decoded)
-        media_type = exchange.field_value("content-type").partition(";")[0].strip().lower()[:200]
-        fields = (*_network(exchange), ("WARC-Concurrent-To", f"<{about}>"))
-        if exchange.framing != "chunked":  # the field's tools digest a chunked body with its chunks (FACTS)
-            fields += (("WARC-Payload-Digest", str(found.payload)),)
-        if exchange.truncated:
-            fields += (("WARC-Truncated", exchange.truncated.value),)
-        response = Entry(
-            kind=Kind.RESPONSE,
-            record_id=taken.record_id,
-            url=exchange.url,
-            date=exchange.started,
-            content_type="application/http; msgtype=response",
-            fields=fields,
-            block=block,
-            size=found.block_size,
-            digest=found.block,
-            stored=already_compressed(media_type, exchange.field_value("content-encoding")),
-        )
-        known = common | {
-            "status": exchange.status,
-            "media_type": _plain(media_type),
-            "size": found.size,
-            "payload": found.payload,
-            "content": found.content,
-            "truncated": exchange.truncated,
-            "outcome": exchange.reason,
-        }
-        request = self._request(exchange, about, taken.record_id, common)
-        facts = _document(f"urn:uuid:{uuid.uuid4()}", exchange.url, exchange.started, _account(exchange, found.fault))
-        facts = replace(facts, fields=(("WARC-Concurrent-To", f"<{taken.record_id}>"),))
-        of_facts = common | {"parent": taken.record_id, "role": Role.DERIVED, "media_type": "application/json"}
-        group = [(response, known), request, (facts, of_facts)]
-        if exchange.messages is not None:
-            # What passed after the switch of protocols is no part of an HTTP answer.
-            kept = Resource(exchange.url, Role.OTHER, _LINES, exchange.messages, exchange.started, taken.record_id)
-            group.append(_resource(kept))
-        return group
-
-    def _request(
-        self, exchange: Exchange, record_id: str, other: str, common: dict[str, Any]
-    ) -> tuple[Entry, dict[str, Any]]:
-        entry = Entry(
-            kind=Kind.REQUEST,
-            record_id=record_id,
-            url=exchange.url,
-            date=exchange.started,
-            content_type="application/http; msgtype=request",
-            fields=(
-                *_network(exchange),
-                ("WARC-Concurrent-To", f"<{other}>"),
-                *((("WARC-Truncated", "length"),) if exchange.request_dropped else ()),
-            ),
-            block=io.BytesIO(exchange.request),
-            size=len(exchange.request),
-            digest=Digest.of_bytes(exchange.request),
-            stored=False,
-        )
-        return entry, common | {"size": 0, "payload": None, "content": None}
-
-    def _attempt(self, taken: Taken, common: dict[str, Any]) -> list[tuple[Entry, dict[str, Any]]]:
-        exchange = taken.exchange
-        entry = _document(taken.record_id, exchange.url, exchange.started, _account(exchange, ""))
-        known = common | {"kind": Kind.ATTEMPT, "outcome": exchange.reason, "media_type": "application/json"}
-        if not exchange.request:
-            return [(entry, known)]
-        about = f"urn:uuid:{uuid.uuid4()}"
-        entry = replace(entry, fields=(("WARC-Concurrent-To", f"<{about}>"),))
-        return [(entry, known), self._request(exchange, about, taken.record_id, common)]
-
-
-def _resource(kept: Resource) -> tuple[Entry, dict[str, Any]]:
-    kept.content.seek(0)
-    digester = Digester()
-    while piece := kept.content.read(_PIECE):
-        digester.update(piece)
-    entry = Entry(
-        kind=Kind.RESOURCE,
-        record_id=kept.record_id,
-        url=kept.url,
-        date=kept.date,
-        content_type=kept.media_type,
-        fields=(("WARC-Concurrent-To", f"<{kept.parent}>"),) if kept.parent else (),
-        block=kept.content,
-        size=digester.size,
-        digest=digester.digest(),
-        stored=already_compressed(kept.media_type, ""),
-    )
-    return entry, {"role": kept.role, "parent": kept.parent, "media_type": kept.media_type.partition(";")[0]}
 
 
 def _let_go(item: Taken | Fact | Resource) -> None:
@@ -320,80 +194,5 @@ def _let_go(item: Taken | Fact | Resource) -> None:
         item.content.close()
 
 
-def _document(record_id: str, url: str, date: datetime, content: bytes) -> Entry:
-    return Entry(
-        kind=Kind.METADATA,
-        record_id=record_id,
-        url=url,
-        date=date,
-        content_type="application/json",
-        fields=(),
-        block=io.BytesIO(content),
-        size=len(content),
-        digest=Digest.of_bytes(content),
-        stored=False,
-    )
-
-
-def _connection(exchange: Exchange, made: Connection) -> list[tuple[Entry, dict[str, Any]]]:
-    about, shaken = documents(made)
-    record_id = f"urn:uuid:{uuid.uuid4()}"
-    known = _common(made) | {"role": Role.OTHER, "media_type": "application/json"}
-    group = [(_document(record_id, exchange.url, made.opened, about), known)]
-    if shaken:
-        entry = _document(f"urn:uuid:{uuid.uuid4()}", exchange.url, made.opened, shaken)
-        group.append((replace(entry, fields=(("WARC-Refers-To", f"<{record_id}>"),)), known | {"parent": record_id}))
-    return group
-
-
-def _account(exchange: Exchange, coding_fault: str) -> bytes:
-    content: dict[str, Any] = {
-        "v": 1,
-        "type": "exchange",
-        "url": exchange.url,
-        "method": exchange.method,
-        "reason": exchange.reason.value,
-        "detail": exchange.detail,
-        "started": manifest.timestamp(exchange.started),
-        "times": dict(exchange.times),
-        "try": exchange.try_number,
-        "rule": exchange.rule,
-        "location": exchange.location,
-        "framing": exchange.framing.value,
-        "head_size": exchange.head_size,
-        "coding_fault": coding_fault,
-        "interim": canonical.encode_base64(exchange.interim),
-        "surplus": canonical.encode_base64(exchange.surplus),
-        "raw": canonical.encode_base64(exchange.raw),
-        "request_dropped": exchange.request_dropped or "",
-        "http2": canonical.decode(exchange.transliterated, "the facts of a stream") if exchange.transliterated else "",
-    }
-    return canonical.encode({key: value for key, value in content.items() if value not in ("", {})})
-
-
 def _received(exchange: Exchange) -> int:
     return exchange.response_size + len(exchange.interim) + len(exchange.surplus) + len(exchange.raw)
-
-
-def _common(made: Connection | None) -> dict[str, Any]:
-    if made is None:
-        return {}
-    known: dict[str, Any] = {"address": made.address, "connection": made.id, "tls": made.tls}
-    if made.chain:
-        known["chain"] = chain_digest(made.chain)
-    return known
-
-
-def _network(exchange: Exchange) -> tuple[tuple[str, str], ...]:
-    made = exchange.connection
-    if made is None:
-        return ()
-    fields = [("WARC-IP-Address", made.address), ("WARC-Protocol", exchange.protocol)]
-    if made.tls_version:
-        fields += [("WARC-Protocol", made.tls_version), ("WARC-Cipher-Suite", made.cipher)]
-    return tuple(fields)
-
-
-def _plain(text: str) -> str:
-    # A media type is copied into manifest and tables; what is not a token there is not one of a media type either.
-    return text if text.isascii() and text.isprintable() and " " not in text else ""

@@ -88,7 +88,9 @@ def rows(claims: Claims, facts: Facts) -> Rows:
     )
     pages = {each.record_id: each.title for each in reversed(facts.pages)}
     articles = {each.record_id: each for each in facts.articles}
-    of_pages = [line for line in claims.answers() if line.record_id in pages or line.record_id in articles]
+    # Films that were put together have a title and an author too, as their site says.
+    read = [line for line in claims.records if line.kind in {Kind.RESPONSE, Kind.CONVERSION}]
+    of_pages = [line for line in read if line.record_id in pages or line.record_id in articles]
     found = {line.n for line in (*answered, *missing)}
     return Rows(
         capture=_capture(claims, facts, answered, missing),

@@ -53,6 +53,14 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--consent", type=click.Choice(["reject", "accept", "nothing"]), help="What is said to consent walls.")
 @click.option("--wire", type=click.Choice(["http1"]), help="Let the browser speak HTTP/1.1 only, kept as it crossed.")
+@click.option(
+    "--video",
+    type=click.Choice(["best", "none"]),
+    default="best",
+    show_default=True,
+    help="Get films that come in pieces whole, by yt-dlp; or only what the page itself asks for.",
+)
+@click.option("--max-height", type=click.IntRange(1), metavar="PIXELS", help="Take a film no higher than this.")
 @click.option("--cited", type=click.IntRange(0, 5), help="Follow links of the article's body this many hops.")
 @click.option("--allow-net", multiple=True, metavar="CIDR", help="Open a private address range; recorded.")
 @click.option("--resolve", multiple=True, metavar="HOST=ADDRESS[:PORT]", help="Answer a name without DNS; recorded.")
@@ -155,6 +163,8 @@ def _rules(archive: "Archive", options: dict[str, Any], engine: str) -> "Rules":
         user_agent=agent,
         consent=options["consent"] or "reject",
         wire=options["wire"] or "",
+        video=options["video"],
+        max_height=options["max_height"],
     )
 
 

@@ -59,10 +59,31 @@ def _browser() -> str:
     return f"{why}. Captures are made by the static engine, which runs no script. To have one, {install}"
 
 
+def _ffmpeg() -> str:
+    """Say which ffmpeg puts films together, or what becomes of them without, and the line that installs one."""
+    from muniment.fetch.media.mux import ffmpeg
+
+    path, name = ffmpeg()
+    if path:
+        return f"{path}, {name}"
+    install = "brew install ffmpeg" if sys.platform == "darwin" else "as root: apt-get install -y ffmpeg"
+    return f"none. The parts of a film (pictures, sound) are kept side by side. To have one, {install}"
+
+
 def _machine() -> Iterator[_Symptom]:
     yield _Symptom("muniment", fit=True, found=f"{metadata.version('muniment')}, Python {platform.python_version()}")
     yield _Symptom("system", fit=True, found=platform.platform())
-    for name in ("requests", "warcio", "sqlite-utils", "cryptography", "selectolax", "isal", "brotlicffi", "zstandard"):
+    for name in (
+        "requests",
+        "warcio",
+        "sqlite-utils",
+        "cryptography",
+        "selectolax",
+        "isal",
+        "brotlicffi",
+        "zstandard",
+        "yt-dlp",
+    ):
         try:
             yield _Symptom(name, fit=True, found=metadata.version(name))
         except metadata.PackageNotFoundError:
@@ -70,6 +91,7 @@ def _machine() -> Iterator[_Symptom]:
     sqlite_fit = sqlite3.sqlite_version_info >= (3, 37)
     yield _Symptom("SQLite", sqlite_fit, sqlite3.sqlite_version, "the index needs 3.37 or newer: use a newer Python")
     yield _Symptom("browser", fit=True, found=_browser())
+    yield _Symptom("ffmpeg (films)", fit=True, found=_ffmpeg())
     openssl = shutil.which("openssl")
     yield _Symptom("openssl (verify by hand)", fit=True, found=openssl or "none; only docs/verify-by-hand.md needs it")
 

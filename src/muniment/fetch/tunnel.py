@@ -8,6 +8,7 @@ Not promised: that the client goes no other way. Whoever starts the client sees 
 """
 
 import contextlib
+import math
 import os
 import select
 import socket
@@ -83,6 +84,7 @@ class Tunnel:
         self._changed = threading.Condition()
         self._open: set[socket.socket] = set()
         self._running = 0
+        self._moved = 0.0
         self._closed = False
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=_MOST)
         self._accepting = threading.Thread(target=self._accept, name="tunnel", daemon=True)
@@ -93,10 +95,18 @@ class Tunnel:
         """The port on 127.0.0.1 at which clients are taken."""
         return int(self._listening.getsockname()[1])
 
-    def drained(self, seconds: float) -> bool:
-        """Wait at most *seconds* until no connection stands; say whether that is so: every octet is spooled then."""
+    def drained(self, seconds: float, quiet: float = math.inf) -> bool:
+        """Wait until no connection stands, and say whether that is so: every octet is spooled then.
+
+        For clients that have ended: at most *seconds*, and no longer than nothing has come for *quiet* seconds, for a
+        server may hold its side of a connection for ever.
+        """
+        monotonic = self._around.monotonic
+        ends, self._moved = monotonic() + seconds, monotonic()
         with self._changed:
-            return self._changed.wait_for(lambda: not self._running, seconds)
+            while self._running and (left := min(ends, self._moved + quiet) - monotonic()) > 0:
+                self._changed.wait(left)
+            return not self._running
 
     def close(self) -> None:
         """Take nobody any more and cut what stands; returns when every spool is whole."""
@@ -258,6 +268,7 @@ class Tunnel:
             self._around.room(self._ends)
         self._waiting.until(source.fileno(), select.POLLIN, self._ends)
         octets = held[: source.recv_into(held)]
+        self._moved = self._around.monotonic()
         if side and octets:
             octets = octets[: self.allowance.grant(len(octets))]
             if not octets:

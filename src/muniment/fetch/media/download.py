@@ -1,0 +1,179 @@
+"""yt-dlp as a child process that reaches the network by a passage alone, so that all it fetches is recorded as it came.
+
+It finds no ffmpeg: what it would leave to that would go another way than the passage, and what it puts together would
+be put together out of sight. So it hands over the parts of a film, each as one file.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from muniment import scratch
+from muniment.confined import Bounds, Ran, run
+from muniment.errors import FetchError
+from muniment.fetch.passage import Passage, Route
+from muniment.model import Reason
+
+__all__ = ["TOOL", "Downloaded", "Film", "Wish", "download", "suited"]
+
+TOOL: Final = f"yt-dlp {metadata.version('yt-dlp')}"
+_MEMORY: Final = 2 << 30
+_FILMS: Final = 10
+"""Films that one URL may lead to, such as those of one post; never those of a whole channel."""
+_DETAILS: Final = 16 << 20
+"""Octets of what yt-dlp says of a film, at most."""
+_FILMS_IN: Final = "films"
+_DETAILS_IN: Final = "details"
+_OTHERS_IN: Final = "others"
+_HOME: Final = "home"
+_UNFINISHED: Final = (".part", ".ytdl", ".temp")
+_SUITED: Final = """
+import json, sys
+from yt_dlp.extractor import gen_extractor_classes
+known = [each for each in gen_extractor_classes() if each.ie_key() != "Generic"]
+print(json.dumps([url for url in sys.argv[1:] if any(each.suitable(url) for each in known)]))
+"""
+_LOADING: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A URL that leads to films, the page that plays them, the greatest height in pixels, and whom TLS trusts (PEM)."""
+
+    url: str
+    referer: str
+    height: int | None
+    authorities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """One film: its parts (pictures, then sound; or both in one), and what yt-dlp says of it, also as a file."""
+
+    parts: tuple[Path, ...]
+    details: Mapping[str, Any]
+    info: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """What came of a wish: films, how yt-dlp was called, and why not everything came (OK and empty where it did).
+
+    ``reason`` is EMPTY where yt-dlp itself gave up, which ``failure`` has the words of.
+    """
+
+    films: tuple[Film, ...]
+    arguments: tuple[str, ...]
+    reason: Reason
+    failure: str
+
+
+def suited(urls: tuple[str, ...], folder: Path, stopped: Callable[[], bool]) -> tuple[str, ...]:
+    """Return those of *urls* that belong to sites which yt-dlp knows; nothing is asked of anybody for that.
+
+    Raises FetchError (ENGINE_CRASH) where yt-dlp does not answer.
+    """
+    if not urls:
+        return ()
+    command = [sys.executable, "-I", "-c", _SUITED, *urls]
+    ran = run(command, folder, Bounds(_MEMORY, seconds=_LOADING), stopped=stopped)
+    try:
+        found = set(json.loads(ran.answer))
+    except ValueError:
+        raise FetchError(Reason.ENGINE_CRASH, f"{TOOL} did not start: {_words(ran, folder)}") from None
+    return tuple(url for url in urls if url in found)
+
+
+def download(wish: Wish, passage: Passage, route: Route, folder: Path) -> Downloaded:
+    """Get the films that *wish* leads to, into the empty private *folder*; whatever happens, this returns in time."""
+    rules = route.rules
+    for each in (_FILMS_IN, _DETAILS_IN, _OTHERS_IN, _HOME):
+        scratch.folder(folder / each)
+    arguments = tuple(_arguments(wish, route))
+    environment = {"HOME": str(folder / _HOME), "SSLKEYLOGFILE": str(passage.keys), "PATH": ""}
+    if rules.tls == "strict":
+        environment["SSL_CERT_FILE"] = str(_bundle(wish.authorities, folder))
+    bounds = Bounds(
+        memory=_MEMORY, file=rules.limits.max_resource_bytes, seconds=max(0.0, route.ends - route.around.monotonic())
+    )
+    private = ("--proxy", f"socks5h://127.0.0.1:{passage.port}", "--ffmpeg-location", str(folder / "none"))
+    command = [sys.executable, "-I", "-m", "yt_dlp", *private, *arguments, "--", wish.url]
+    ran = run(command, folder / _FILMS_IN, bounds, environment=environment, stopped=route.stopped)
+    films = tuple(_films(folder))
+    reason, failure = _outcome(ran, folder)
+    if not failure and not films:
+        reason, failure = Reason.EMPTY, f"{TOOL} says that there is nothing there to play: {_words(ran, folder)}"
+    return Downloaded(films, arguments, reason, failure)
+
+
+def _arguments(wish: Wish, route: Route) -> Iterator[str]:
+    """Yield the arguments that say something of the capture; those that name places of this machine are apart."""
+    limits = route.rules.limits
+    yield from ("--ignore-config", "--no-plugin-dirs", "--no-cache-dir", "--no-progress", "--no-colors", "--no-mtime")
+    yield from ("--no-playlist", "--playlist-items", f"1:{_FILMS}", "--match-filters", "!is_live")
+    yield from ("--write-info-json", "--write-subs", "--sub-langs", "all", "--write-thumbnail")
+    yield from ("--format", _format(wish.height), "--fixup", "never", "--no-simulate")
+    yield from ("--socket-timeout", f"{limits.idle_timeout:g}", "--max-filesize", str(limits.max_resource_bytes))
+    yield from ("--retries", "3", "--fragment-retries", "3", "--output", "%(autonumber)03d.%(ext)s")
+    yield from ("--paths", f"infojson:../{_DETAILS_IN}")
+    for kind in ("subtitle", "thumbnail"):
+        yield from ("--paths", f"{kind}:../{_OTHERS_IN}")
+    if route.rules.tls == "strict":
+        yield from ("--compat-options", "no-certifi")
+    else:
+        yield "--no-check-certificates"  # who a peer is, is judged from what it showed, as it is for every engine
+    if route.rules.user_agent:
+        yield from ("--user-agent", route.rules.user_agent)
+    if wish.referer:
+        yield from ("--referer", wish.referer)
+
+
+def _format(height: int | None) -> str:
+    if height is None:
+        return "bv*+ba/b"
+    within = f"[height<={height}]"
+    return f"bv*{within}+ba/b{within}/wv*+ba/w"
+
+
+def _bundle(authorities: tuple[str, ...], folder: Path) -> Path:
+    """Return a file of all *authorities*, which are PEM files."""
+    bundle = folder / "authorities.pem"
+    for number, each in enumerate(authorities):
+        scratch.append(bundle, Path(each).read_bytes() + b"\n", anew=number == 0)
+    return bundle
+
+
+def _films(folder: Path) -> Iterator[Film]:
+    home = folder / _FILMS_IN
+    for info in sorted((folder / _DETAILS_IN).iterdir()):
+        number = info.name.partition(".")[0]
+        parts = [
+            each
+            for each in sorted(home.iterdir())
+            if each.name.partition(".")[0] == number and not each.name.endswith(_UNFINISHED)
+        ]
+        if parts and info.stat().st_size <= _DETAILS:
+            yield Film(tuple(parts), json.loads(info.read_bytes()), info)
+
+
+def _outcome(ran: Ran, folder: Path) -> tuple[Reason, str]:
+    if ran.ended == "time":
+        return Reason.LIMIT_TIME, f"{TOOL} was ended, because the time of the capture was over"
+    if ran.ended:
+        return Reason.INTERRUPTED, f"{TOOL} was ended, because the capture was interrupted"
+    if ran.status < 0:
+        return Reason.ENGINE_CRASH, f"{TOOL} was ended by signal {-ran.status}"
+    if ran.status:
+        return Reason.EMPTY, f"{TOOL} got no film: {_words(ran, folder)}"
+    return Reason.OK, ""
+
+
+def _words(ran: Ran, folder: Path) -> str:
+    """Return the last that yt-dlp complained of, without places of this machine."""
+    said = ran.complained.replace(str(folder), "…")
+    errors = [line for line in said.splitlines() if line.startswith("ERROR")]
+    return "; ".join(errors or said.splitlines()[-1:] or ["it said nothing"])[:1000]

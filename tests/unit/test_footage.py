@@ -1,0 +1,349 @@
+"""Films in pieces: got whole through the same door as everything else, put together, and told as what they are."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from warcio.archiveiterator import ArchiveIterator
+
+import films
+from browsing import HTML, Reply, Site, pages
+from commands import Ran, command, muniment
+from muniment.capture.footage import candidates
+from muniment.digest import Digest
+from muniment.extract import film
+from muniment.model import Kind, Position, Record, Role
+
+PAGE = '<!doctype html><title>Films</title><h1>Two films</h1><video controls><source src="{}"></video>'
+HLS = {"Content-Type": "application/vnd.apple.mpegurl"}
+TYPES = {".m3u8": HLS["Content-Type"], ".ts": "video/mp2t", ".mp4": "video/mp4", ".m4s": "video/iso.segment"}
+NOW = datetime(2025, 3, 11, 9, 0, tzinfo=UTC)
+PATIENCE = 30
+
+
+def replies(files: Mapping[str, bytes], folder: str = "/film/") -> dict[str, Reply]:
+    """Return the answers of a server that has *files* in *folder*."""
+    kinds = {name: TYPES.get(Path(name).suffix, "application/octet-stream") for name in files}
+    return {folder + name: Reply(content, {"Content-Type": kinds[name]}) for name, content in files.items()}
+
+
+@contextmanager
+def site(route: Mapping[str, str | Reply], play: str) -> Iterator[Site]:
+    made = Site(pages({"/": PAGE.format(play), **route}))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An archive whose captures are made by the static engine."""
+
+    root: Path
+
+    def arguments(self, made: Site, *more: str) -> list[str]:
+        rest = ["--resolve", "localhost=127.0.0.1", "--no-dns", "--allow-net", "127.0.0.0/8", "--delay", "0s"]
+        return ["capture", made.url("/"), *rest, "--engine", "static", "--json", *more]
+
+    def capture(self, made: Site, *more: str) -> Ran:
+        done = muniment(*self.arguments(made, *more), cwd=self.root)
+        assert "Traceback" not in done.err
+        return done
+
+    def records(self, kind: str) -> list[tuple[Any, bytes]]:
+        """Return header and block of every record of *kind*, as a stranger reads them."""
+        found: list[tuple[Any, bytes]] = []
+        for path in sorted(self.root.glob("archive/**/*.warc.gz")):
+            with path.open("rb") as file:
+                every = ArchiveIterator(file, no_record_parse=True)
+                found += [(each.rec_headers, each.raw_stream.read()) for each in every if each.rec_type == kind]
+        return found
+
+    def said(self, kind: str) -> list[dict[str, Any]]:
+        """Return every metadata document of type *kind*."""
+        return [said for _, block in self.records("metadata") if (said := json.loads(block))["type"] == kind]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    root = tmp_path / "archive"
+    root.mkdir()
+    assert muniment("init", ".", "--name", "test", "--operator", "Test desk", cwd=root).status == 0
+    return Archive(root)
+
+
+def test_a_film_with_its_sound_apart_and_encrypted_is_one_file_that_names_every_piece_it_was_made_from(
+    archive: Archive,
+) -> None:
+    files = films.made("apart")
+    with site(replies(files), "/film/master.m3u8") as made:
+        done = archive.capture(made)
+        served = {path.removeprefix("/film/") for _, _, path in made.asked if path.startswith("/film/")}
+    assert done.status == 0, done.err
+    assert done.json["verdict"] == "fetched"
+    assert served >= set(files)
+    [(head, content)] = archive.records("conversion")
+    assert films.streams(content) == {"h264": 4.0, "aac": 4.0}
+    assert list(films.streams(content)) == ["h264", "aac"]
+    [said] = archive.said("conversion")
+    ids = {header.get_header("WARC-Record-ID").strip("<>"): header for header, _ in archive.records("response")}
+    source = ids[head.get_header("WARC-Refers-To").strip("<>")]
+    assert source.get_header("WARC-Target-URI").endswith("/film/master.m3u8")
+    listed = {each["url"].rpartition("/")[2] for each in said["made_from"]}
+    assert listed == set(files)
+    assert {each["record_id"] for each in said["made_from"]} <= set(ids)
+    assert said["missing"] == []
+    assert said["tool"].startswith("yt-dlp ")
+    assert "-protocol_whitelist" in said["muxer_arguments"]
+    assert str(archive.root.parent) not in json.dumps(said)
+    blocks = [block for _, block in archive.records("response")]
+    assert all(any(block.endswith(content) for block in blocks) for content in files.values())
+    [details] = [block for header, block in archive.records("resource")]
+    assert json.loads(details)["extractor"] == "generic"
+    assert str(archive.root.parent).encode() not in details
+    assert [path.name for path in (archive.root / "work").rglob("*") if path.is_file()] == ["lock"]
+    assert muniment("verify", "--payloads", cwd=archive.root).status == 0
+    out = archive.root / "out"
+    assert muniment("extract", done.json["id"], "--role", "video", "--out", out, cwd=archive.root).status == 0
+    assert content in [path.read_bytes() for path in out.glob("*.mp4")]
+
+
+def test_of_several_heights_the_best_is_taken_or_the_one_that_was_asked_for(archive: Archive) -> None:
+    with site(replies(films.made("heights")), "/film/master.m3u8") as made:
+        assert archive.capture(made).status == 0
+        assert archive.capture(made, "--max-height", "100").status == 0
+        assert archive.capture(made, "--video", "none").status == 0
+    details = [json.loads(block)["height"] for _, block in archive.records("resource")]
+    assert details == [180, 90]
+    assert len(archive.records("conversion")) == 2
+
+
+def test_a_piece_that_is_gone_is_listed_and_the_capture_is_partial_though_a_film_could_be_made(
+    archive: Archive,
+) -> None:
+    files = dict(films.made("heights"))
+    [gone] = [name for name in files if name.startswith("form1") and name.endswith("2.m4s")]
+    del files[gone]
+    with site(replies(files), "/film/master.m3u8") as made:
+        done = archive.capture(made)
+        url = made.url(f"/film/{gone}")
+    assert done.status == 3
+    assert done.json["missing"][0]["url"] == url
+    [said] = archive.said("conversion")
+    assert [each["url"] for each in said["missing"]] == [url]
+
+
+@pytest.mark.parametrize("place", ["http://10.0.0.1/", "http://169.254.169.254/latest/", "http://[::1]:{port}/"])
+def test_pieces_at_addresses_that_are_not_allowed_are_refused_and_listed(archive: Archive, place: str) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as canary:
+        canary.settimeout(0)
+        there = place.format(port=canary.getsockname()[1])
+        playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{there}a.ts\n#EXT-X-ENDLIST\n"
+        with site({"/film/list.m3u8": Reply(playlist.encode(), HLS)}, "/film/list.m3u8") as made:
+            done = archive.capture(made, "--allow-net", "127.0.0.1/32")
+        with pytest.raises(BlockingIOError):
+            canary.accept()
+    assert done.json["verdict"] == "partial"
+    reasons = {each["reason"] for each in done.json["missing"]}
+    assert "blocked-address" in reasons
+    assert archive.records("conversion") == []
+
+
+@pytest.mark.parametrize("scheme", ["file://{}", "concat:{}", "subfile,,start,0,end,20,,:{}", "{}"])
+def test_a_playlist_that_names_files_of_this_machine_reads_none(archive: Archive, tmp_path: Path, scheme: str) -> None:
+    secret = tmp_path / "secret.ts"
+    secret.write_bytes(b"G" + b"the archivist's own words" * 40)
+    place = scheme.format(secret)
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{place}\n#EXT-X-ENDLIST\n"
+    with site({"/film/list.m3u8": Reply(playlist.encode(), HLS)}, "/film/list.m3u8") as made:
+        archive.capture(made)
+    for kind in ("conversion", "response", "resource"):
+        assert all(b"own words" not in block for _, block in archive.records(kind))
+
+
+@pytest.mark.parametrize(
+    "claim", ["#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile '{}'\n"]
+)
+def test_a_piece_that_is_a_list_of_files_is_never_read_as_one_by_ffmpeg(
+    archive: Archive, tmp_path: Path, claim: str
+) -> None:
+    secret = tmp_path / "secret.mp4"
+    secret.write_bytes(films.made("whole")["film.mp4"])
+    piece = claim.format(secret).encode()
+    playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\npiece.ts\n#EXT-X-ENDLIST\n"
+    route = {"/film/list.m3u8": Reply(playlist, HLS), "/film/piece.ts": Reply(piece, {"Content-Type": "video/mp2t"})}
+    with site(route, "/film/list.m3u8") as made:
+        archive.capture(made)
+    [(_, kept)] = archive.records("conversion")
+    assert kept == piece
+    [said] = archive.said("conversion")
+    assert "could not make a film" in said["not_muxed"]
+
+
+def test_what_the_archivist_has_configured_for_yt_dlp_does_not_reach_a_capture(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trap = tmp_path / "trapped"
+    for place in (".config/yt-dlp/config", ".yt-dlp/config", "yt-dlp.conf", ".config/yt-dlp.conf"):
+        path = tmp_path / "desk" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"--exec 'touch {trap}'\n--skip-download\n", encoding="ascii")
+        (archive.root / Path(place).name).write_text(path.read_text(encoding="ascii"), encoding="ascii")
+    monkeypatch.setenv("HOME", str(tmp_path / "desk"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "desk" / ".config"))
+    with site(replies(films.made("heights")), "/film/master.m3u8") as made:
+        done = archive.capture(made)
+    assert done.status == 0
+    assert len(archive.records("conversion")) == 1
+    assert not trap.exists()
+
+
+def never(_: str, target: str) -> Reply:
+    """Answer a page whose film never comes."""
+    if target == "/":
+        return Reply(PAGE.format("/film/list.m3u8").encode(), HTML)
+    if target.endswith(".m3u8"):
+        playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfirst.ts\n#EXTINF:2,\nsecond.ts\n#EXT-X-ENDLIST\n"
+        return Reply(playlist.encode(), HLS)
+    return Reply(b"G" * 1880, {"Content-Type": "video/mp2t"}, hold=True)
+
+
+@pytest.fixture
+def silent() -> Iterator[Site]:
+    made = Site(never)
+    yield made
+    made.close()
+
+
+def test_a_film_that_never_comes_ends_with_the_time_of_the_capture_and_is_listed(
+    archive: Archive, silent: Site
+) -> None:
+    done = archive.capture(silent, "--max-time", "8s")
+    assert done.status == 3
+    reasons = {each["url"].rpartition("/")[2]: each["reason"] for each in done.json["missing"]}
+    assert reasons == {"list.m3u8": "limit-time", "first.ts": "truncated-time"}
+    assert archive.records("conversion") == []
+    assert muniment("verify", cwd=archive.root).status == 0
+
+
+def child_of(process: int, name: bytes) -> int | None:
+    """Return the process below *process* whose command line holds *name*."""
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((path / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[1])
+            if parent == process and name in (path / "cmdline").read_bytes():
+                return int(path.name)
+        except OSError:
+            continue
+    return None
+
+
+def awaited(condition: Callable[[], Any]) -> Any:
+    """Return what *condition* gives as soon as it gives something."""
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        if found := condition():
+            return found
+        threading.Event().wait(0.02)
+    raise AssertionError("it never came to that")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found by /proc")
+@pytest.mark.parametrize("whom", ["yt-dlp", "muniment", "ctrl-c"])
+def test_whoever_dies_while_a_film_comes_what_came_is_kept_and_listed(
+    archive: Archive, silent: Site, whom: str
+) -> None:
+    with subprocess.Popen(
+        command(*archive.arguments(silent)), cwd=archive.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        awaited(lambda: ("GET", "localhost", "/film/first.ts") in silent.asked)
+        helper = awaited(lambda: child_of(running.pid, b"yt_dlp"))
+        if whom == "yt-dlp":
+            os.kill(helper, signal.SIGKILL)
+        elif whom == "muniment":
+            running.kill()
+        else:
+            running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=PATIENCE)
+    assert b"Traceback" not in err
+    awaited(lambda: not Path(f"/proc/{helper}").exists())
+    if whom == "muniment":
+        assert muniment("recover", cwd=archive.root).status == 0
+        assert not list(archive.root.glob("work/**/keys*"))
+        assert not list(archive.root.glob("work/browsers/*"))
+    else:
+        document = json.loads(out)
+        reasons = {each["url"].rpartition("/")[2]: each["reason"] for each in document["missing"]}
+        assert reasons["first.ts"] in {"interrupted", "truncated-disconnect"}
+        assert reasons["list.m3u8"] == ("engine-crash" if whom == "yt-dlp" else "interrupted")
+        assert document["verdict"] == ("partial" if whom == "yt-dlp" else "interrupted")
+    assert muniment("verify", cwd=archive.root).status == 0
+
+
+def line(n: int, url: str, role: Role, **changes: Any) -> Record:
+    nothing = Digest.of_bytes(b"")
+    made = Record(
+        n, Kind.RESPONSE, b"", f"urn:uuid:{n}", url, NOW, Position("x", 0, 1, nothing), nothing, 10, role, 200
+    )
+    return replace(made, **changes)
+
+
+def test_what_may_lead_to_films_is_found_in_the_lines_of_a_capture_once_each_in_their_order() -> None:
+    page, post = "https://news.example/", "https://post.example/embed/1"
+    lines = [
+        line(1, page, Role.ARTICLE, media_type="text/html"),
+        line(2, post, Role.EMBED, media_type="text/html", parent="urn:uuid:1"),
+        line(3, "https://a.example/master.m3u8?key=1", Role.OTHER, media_type="text/plain", parent="urn:uuid:2"),
+        line(4, "https://a.example/list", Role.VIDEO, media_type="application/dash+xml", parent="urn:uuid:1"),
+        line(5, "https://a.example/list", Role.VIDEO, media_type="application/dash+xml", parent="urn:uuid:1"),
+        line(6, "https://a.example/gone.m3u8", Role.VIDEO, status=404),
+        line(7, "https://a.example/part.m3u8", Role.VIDEO, kind=Kind.REQUEST),
+        line(8, "https://tube.example/watch", Role.VIDEO, media_type="text/html", parent="urn:uuid:1"),
+        line(9, "https://dead.example/embed", Role.EMBED, kind=Kind.ATTEMPT, status=None, parent="urn:uuid:1"),
+        line(10, "https://a.example/film.mp4", Role.VIDEO, media_type="video/mp4", parent="urn:uuid:1"),
+    ]
+    pages_, playlists = candidates(lines)
+    assert [each.url for each in pages_] == [
+        page,
+        post,
+        "https://tube.example/watch",
+        "https://dead.example/embed",
+    ]
+    assert [(each.url, each.referer, each.record_id) for each in playlists] == [
+        ("https://a.example/master.m3u8?key=1", post, "urn:uuid:3"),
+        ("https://a.example/list", page, "urn:uuid:4"),
+    ]
+
+
+def test_what_a_site_says_of_a_film_is_asserted_with_its_source_and_what_yt_dlp_made_up_is_not() -> None:
+    details = {
+        "extractor_key": "Mast",
+        "title": "Search at the market hall",
+        "uploader": "@reader",
+        "timestamp": 1741683600,
+        "upload_date": "20250311",
+        "webpage_url": "https://mast.example/@reader/1",
+        "description": ["not", "a", "text"],
+        "modified_timestamp": 1e300,
+    }
+    found = film.from_details(details, "https://mast.example/@reader/1")
+    assert [(each.field, each.value, each.source) for each in found.assertions] == [
+        ("headline", "Search at the market hall", "yt-dlp:title"),
+        ("byline", "@reader", "yt-dlp:uploader"),
+        ("canonical-url", "https://mast.example/@reader/1", "yt-dlp:webpage_url"),
+        ("published", "2025-03-11T09:00:00Z", "yt-dlp:timestamp"),
+        ("published", "2025-03-11", "yt-dlp:upload_date"),
+    ]
+    assert film.from_details(details | {"extractor_key": "Generic"}, "https://a.example/").assertions == ()
