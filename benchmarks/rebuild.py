@@ -29,7 +29,15 @@ from muniment.capture import commit
 from muniment.capture.recorder import Fact
 from muniment.catalogue import claims, facts, renewal, rows
 from muniment.index import created
-from muniment.model import Connection, Exchange, Framing, Look, Reason, Role, Rules
+from muniment.model import (
+    Connection,
+    Exchange,
+    Framing,
+    Look,
+    Reason,
+    Role,
+)
+from muniment.rules import Rules
 
 START: Final = datetime(2024, 12, 10, 9, 30, tzinfo=UTC)
 RESOURCES: Final = 66

@@ -13,7 +13,8 @@ from muniment import layout
 from muniment.capture import recovery
 from muniment.capture.archive import Archive, begin_with_keys, opened
 from muniment.capture.commit import Clock, Desk, Draft, Ending, commit, draft, signers
-from muniment.model import Connection, Exchange, Framing, Reason, Role, Rules
+from muniment.model import Connection, Exchange, Framing, Reason, Role
+from muniment.rules import Rules
 from muniment.verify import Outside, trust
 
 SEED = "https://news.example/2024/12/market"

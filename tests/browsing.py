@@ -22,7 +22,7 @@ from muniment.fetch.browser.launch import Browser
 from muniment.fetch.browser.page import Page, Patience
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.tunnel import Refusal, Tunnel
-from muniment.model import Limits, Rules
+from muniment.rules import Limits, Rules
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 SCRIPT = {"Content-Type": "text/javascript"}

@@ -12,7 +12,8 @@ from muniment import canonical
 from muniment.capture import commit
 from muniment.capture.recorder import Fact
 from muniment.message import entity
-from muniment.model import Connection, Exchange, Reason, Role, Rules, Truncation
+from muniment.model import Connection, Exchange, Reason, Role, Truncation
+from muniment.rules import Rules
 
 NOW = datetime(2024, 12, 10, 9, 30, 12, 250, tzinfo=UTC)
 SEED = "https://news.example/article"

@@ -11,7 +11,8 @@ import pytest
 from muniment import sample
 from muniment.capture import archive, commit
 from muniment.message.url import Url
-from muniment.model import Exchange, Limits, Role, Rules
+from muniment.model import Exchange, Role
+from muniment.rules import Limits, Rules
 
 # Captures are made by the static engine but where a test asks for the browser: it costs seconds, and needs the machine.
 os.environ["MUNIMENT_BROWSER"] = "none"

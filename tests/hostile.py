@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.http import StaticEngine
-from muniment.model import Rules
+from muniment.rules import Rules
 
 PATIENCE = 20.0
 """Seconds after which a server gives a silent client up, so that a broken test ends."""

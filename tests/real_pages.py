@@ -17,7 +17,8 @@ from conftest import make_archive, make_desk
 from muniment import layout, manifest
 from muniment.capture import commit
 from muniment.message.url import Url
-from muniment.model import Kind, Limits, Reason, Rules
+from muniment.model import Kind, Reason
+from muniment.rules import Limits, Rules
 
 
 class PageServer(socketserver.ThreadingTCPServer):

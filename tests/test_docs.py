@@ -16,8 +16,9 @@ import pytest
 from archives import Made, archive
 from muniment import catalogue, layout, sample
 from muniment.cli import muniment
-from muniment.model import Check, Limits, Reason, Role, State, Verdict
+from muniment.model import Check, Reason, Role, State, Verdict
 from muniment.report.words import TITLES
+from muniment.rules import Limits
 from muniment.settings import spoken_duration, spoken_size
 from muniment.verify import trust, verify
 from pages import DOCS, EXAMPLE, ROOT, Block, anchors, blocks, pages, prose, shell

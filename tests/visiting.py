@@ -20,7 +20,7 @@ from muniment.fetch.decoding.telling import Heard, Told
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.tunnel import Refusal, Tunnel
 from muniment.message.entity import payload, stored_head
-from muniment.model import Limits, Rules
+from muniment.rules import Limits, Rules
 from muniment.sample import second
 from muniment.sample.second import Served
 

@@ -15,13 +15,11 @@ __all__ = [
     "Finding",
     "Framing",
     "Kind",
-    "Limits",
     "Look",
     "Position",
     "Reason",
     "Record",
     "Role",
-    "Rules",
     "State",
     "Truncation",
     "Verdict",
@@ -349,45 +347,3 @@ class Record:
     chain: Digest | None = None
     truncated: Truncation | None = None
     outcome: Reason | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What bounds a capture; seconds and octets. The names are those of flags, job files and muniment.toml."""
-
-    max_time: float = 15 * 60
-    max_bytes: int = 5 << 30
-    max_resources: int = 2000
-    max_resource_bytes: int = 2 << 30
-    max_resource_time: float = 5 * 60
-    idle_timeout: float = 30
-    max_redirects: int = 10
-    per_host: int = 4
-    delay: float = 0.2
-    min_free: int = 256 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The effective rules of a capture, sealed in its opening statement before the first packet.
-
-    ``cited`` is the number of hops followed from links of the article's body. ``allow_net`` opens address ranges
-    that are refused otherwise, ``resolve`` answers names as ``HOST=ADDRESS[:PORT]``, ``dns`` False refuses all
-    other names. ``tls`` is "record" (an unverified peer is flagged) or "strict" (it is refused). The browser says
-    ``consent`` to walls ("reject" where that is offered, "accept", "nothing"), and speaks HTTP/1.1 alone where ``wire``
-    is "http1". ``video`` "best" gets films in pieces whole, at most ``max_height`` pixels high where that is not None.
-    """
-
-    engine: str = "static"
-    cited: int = 0
-    limits: Limits = field(default_factory=Limits)
-    allow_net: tuple[str, ...] = ()
-    resolve: tuple[str, ...] = ()
-    dns: bool = True
-    tls: str = "record"
-    ca_files: tuple[str, ...] = ()
-    user_agent: str = ""
-    consent: str = "reject"
-    wire: str = ""
-    video: str = "none"
-    max_height: int | None = None

@@ -23,7 +23,7 @@ from muniment.fetch.browser.page import Page
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.tunnel import Tunnel
 from muniment.message.url import Url
-from muniment.model import Limits, Rules
+from muniment.rules import Limits, Rules
 
 
 def keys(site: sample.Site) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ import hostile
 from muniment.errors import FetchError, JobError
 from muniment.fetch import address
 from muniment.fetch.address import Guard
-from muniment.model import Reason, Rules
+from muniment.model import Reason
+from muniment.rules import Rules
 
 PUBLIC = "93.184.215.14"
 PUBLIC_6 = "2606:2800:21f:cb07:6820:80da:af6b:8b2c"

@@ -24,7 +24,8 @@ from muniment.extract import article, media_facts, reading
 from muniment.extract.article import Article, Field, encode, from_html
 from muniment.extract.dates import instant_or_day
 from muniment.message.url import Url
-from muniment.model import Kind, Limits, Record, Rules
+from muniment.model import Kind, Record
+from muniment.rules import Limits, Rules
 from muniment.sample import contents
 from muniment.warc import reader
 

@@ -20,7 +20,16 @@ from muniment.errors import DigestMismatch, FormatError, StoreError
 from muniment.log.journal import Journal
 from muniment.log.leaf import Leaf, LeafType
 from muniment.message.url import Url
-from muniment.model import Exchange, Kind, Limits, Reason, Record, Role, Rules, State, Verdict
+from muniment.model import (
+    Exchange,
+    Kind,
+    Reason,
+    Record,
+    Role,
+    State,
+    Verdict,
+)
+from muniment.rules import Limits, Rules
 from muniment.seal import dsse
 from muniment.verify import Depth, verify
 

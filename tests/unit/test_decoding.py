@@ -27,7 +27,7 @@ from muniment.fetch.decoding.telling import Ended, Heard, Peer, Told
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.spooled import FrameKind, frame
 from muniment.fetch.tunnel import Tunnel
-from muniment.model import Limits, Rules
+from muniment.rules import Limits, Rules
 from muniment.tls import evidence
 
 PATIENCE = 20.0

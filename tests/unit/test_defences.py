@@ -43,7 +43,8 @@ from muniment.message.chunked import Chunked, End
 from muniment.message.coding import decoded
 from muniment.message.head import request_head
 from muniment.message.url import Url, join
-from muniment.model import Exchange, Limits, Reason, Role, Rules, Truncation
+from muniment.model import Exchange, Reason, Role, Truncation
+from muniment.rules import Limits, Rules
 from muniment.seal import dsse
 
 ESCAPES = "\x1b[31m\nmuniment: PASS\u202e\x9b"

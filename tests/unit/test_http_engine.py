@@ -16,7 +16,8 @@ from hostile import Authority, Served, Talk, answer, redirect, routing, sending
 from muniment.errors import JobError
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.http import StaticEngine, Wanted
-from muniment.model import Exchange, Limits, Reason, Rules
+from muniment.model import Exchange, Reason
+from muniment.rules import Limits, Rules
 
 ROUTES = dict[str, bytes]
 

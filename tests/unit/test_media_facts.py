@@ -19,7 +19,8 @@ from muniment.extract import media_facts
 from muniment.extract.picture import dimensions
 from muniment.extract.sniff import media_type
 from muniment.message.url import Url
-from muniment.model import Kind, Limits, Reason, Record, Role, Rules
+from muniment.model import Kind, Reason, Record, Role
+from muniment.rules import Limits, Rules
 from muniment.warc import reader
 
 NOTE = b"\0" * 60_000  # a photograph's own notes, such as a thumbnail

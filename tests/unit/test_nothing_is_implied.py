@@ -14,7 +14,15 @@ from muniment.capture import commit
 from muniment.capture.archive import Archive
 from muniment.capture.frontier import Frontier, Want
 from muniment.message.url import Url
-from muniment.model import Kind, Limits, Reason, Record, Role, Rules, State, Verdict
+from muniment.model import (
+    Kind,
+    Reason,
+    Record,
+    Role,
+    State,
+    Verdict,
+)
+from muniment.rules import Limits, Rules
 from muniment.verify import Trust, verify
 
 HTML = "Content-Type: text/html"

@@ -7,7 +7,7 @@ import pytest
 from muniment import settings
 from muniment.capture.archive import LimitsTable, Settings, limits
 from muniment.errors import JobError
-from muniment.model import Limits
+from muniment.rules import Limits
 
 GOOD = '[archive]\nname = "a"\norigin = "a.abcdef"\noperator = "Desk"\n'
 

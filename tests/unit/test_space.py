@@ -19,7 +19,15 @@ from muniment.capture.archive import Archive
 from muniment.capture.space import Space
 from muniment.errors import FetchError, StoreError
 from muniment.message.url import Url
-from muniment.model import Exchange, Limits, Reason, Record, Role, Rules, State, Truncation
+from muniment.model import (
+    Exchange,
+    Reason,
+    Record,
+    Role,
+    State,
+    Truncation,
+)
+from muniment.rules import Limits, Rules
 
 FLOOR = 100 << 20
 

@@ -18,7 +18,8 @@ from hostile import Authority, Served, answer, routing, sending
 from muniment.fetch import handshake
 from muniment.fetch.handshake import Secrets, Tee, kept
 from muniment.fetch.http import StaticEngine, Wanted
-from muniment.model import Connection, Limits
+from muniment.model import Connection
+from muniment.rules import Limits
 from muniment.tls import evidence
 from muniment.tls.attribution import Claim, attributed
 from muniment.tls.connection import Connection as Passive

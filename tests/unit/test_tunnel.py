@@ -24,7 +24,8 @@ from muniment.fetch.dial import Surroundings
 from muniment.fetch.greeting import Protocol
 from muniment.fetch.spooled import LARGEST, Frame, FrameKind, FrameReader, frame
 from muniment.fetch.tunnel import Refusal, Tunnel
-from muniment.model import Limits, Reason, Rules
+from muniment.model import Reason
+from muniment.rules import Limits, Rules
 
 PROTOCOLS = [Protocol.SOCKS5, Protocol.CONNECT]
 NAMES = [each.name for each in PROTOCOLS]

@@ -23,7 +23,8 @@ from muniment.fetch.dial import Place, Surroundings
 from muniment.fetch.http import StaticEngine, Wanted
 from muniment.fetch.wire import Request
 from muniment.message.entity import measure
-from muniment.model import Exchange, Framing, Limits, Reason, Rules, Truncation
+from muniment.model import Exchange, Framing, Reason, Truncation
+from muniment.rules import Limits, Rules
 
 CAP = 1 << 20
 OK = b"HTTP/1.1 200 OK\r\n"

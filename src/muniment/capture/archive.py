@@ -13,7 +13,7 @@ import msgspec
 from muniment import durable, layout, manifest, settings
 from muniment.errors import FormatError, JobError
 from muniment.log import note
-from muniment.model import Limits
+from muniment.rules import Limits
 from muniment.seal import PublicKey, keys
 
 __all__ = [

@@ -24,14 +24,17 @@ from muniment.capture.verdict import Sight, leads_nowhere
 from muniment.errors import FetchError, FormatError
 from muniment.extract import article, media_facts
 from muniment.fetch.browser import consent
+from muniment.fetch.browser.account import taken
 from muniment.fetch.browser.artefacts import Studio
 from muniment.fetch.browser.behaviours import behave
 from muniment.fetch.browser.find import Candidate
-from muniment.fetch.browser.flags import Settings
+from muniment.fetch.browser.flags import Settings, Window
+from muniment.fetch.browser.hand import Acted, Hand, act
 from muniment.fetch.browser.ledger import Asked
 from muniment.fetch.browser.page import Opened, Page
 from muniment.fetch.browser.refusal import refusals
 from muniment.fetch.browser.visit import Equipment, Visit
+from muniment.fetch.cookies import Cookies
 from muniment.fetch.decoding.exchanges import Interpreter
 from muniment.fetch.decoding.telling import Heard
 from muniment.fetch.passage import Route
@@ -51,11 +54,16 @@ _STREAMS: Final = ("text/event-stream", "multipart/x-mixed-replace")
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """With what a page is visited: the program, the way that it takes, authorities besides the browser's own."""
+    """With what a page is visited: the program, the way that it takes, authorities besides the browser's own.
+
+    The browser is given *cookies*, and adds to them. *hand* is asked to act in the page where a human wants to.
+    """
 
     program: Candidate
     route: Route
     roots: tuple[str, ...]
+    cookies: Cookies
+    hand: Hand | None = None
 
 
 @dataclass(slots=True)
@@ -108,8 +116,10 @@ class Browse:
         self._looked_into = 0
         self._leaving = self._lacks = False
         self._opened: Opened | None = None
+        self._acted: Acted | None = None
         self.endless: set[str] = set()
-        self._admission = Admission(means.roots, self._rules.tls)
+        # What opens an account is for the site alone, so nobody is let in whom nothing vouches for.
+        self._admission = Admission(means.roots, "strict" if self._rules.entrusted else self._rules.tls)
         self._interpreter = Interpreter(Path(), self._admission.judge)
 
     def run(self, seed: str) -> None:
@@ -153,15 +163,18 @@ class Browse:
             user_agent=self._rules.user_agent,
             allowed_keys=tuple(self._admission.keys),
             http1=self._rules.wire == "http1",
+            profile=self._rules.profile,
+            window=means.hand.window if means.hand else Window.HIDDEN,
         )
         try:
-            with Visit(Equipment(means.program, means.route), settings, hearing, now.refused.append) as visit:
+            equipment = Equipment(means.program, means.route, means.cookies.all())
+            with Visit(equipment, settings, hearing, now.refused.append) as visit:
                 now.page = visit.page
                 self._settle()
                 opened = visit.page.open(seed)
                 self._settle()
                 for look in (self._deeds, self._likeness):
-                    if not last and self._admission.widen(visit, opened, self._interpreter):
+                    if not last and not self._acted and self._admission.widen(visit, opened, self._interpreter):
                         return True
                     look(visit, opened)
         finally:
@@ -175,6 +188,9 @@ class Browse:
         said: dict[str, Any] = {"v": 1, "type": "visit", "opened": plain(asdict(replace(opened, refusal=None)))}
         said["browser"] = self.facts = self._told_of(visit)
         if opened.reason is Reason.OK:
+            if self._means.hand is not None:
+                self._acted = act(visit.page, self._means.hand, self._now)
+                said["by_hand"] = plain(asdict(self._acted))
             wall = consent.find(visit.page)
             if wall is not None:
                 self._likeness_of(visit).screenshots(self._article, "Before")
@@ -198,6 +214,9 @@ class Browse:
         """Keep how the page looks now; it is left after that."""
         if opened.reason is Reason.OK:
             self._artefacts(self._likeness_of(visit))
+        if all(word == "ok" for word in self._admission.keys.values()):
+            # A peer that nobody vouches for sets no cookie that a verified one would be sent.
+            self._means.cookies.bring(taken(visit.browser.devtools))
         self._leaving = True
 
     def _likeness_of(self, visit: Visit) -> Likeness:
@@ -208,7 +227,9 @@ class Browse:
         facts = asdict(visit.browser.facts)
         return {
             **{name: facts[name] for name in ("program", "product", "revision", "user_agent", "sandboxed")},
-            "settings": plain({name: value for name, value in facts["settings"].items() if name != "proxy"}),
+            "settings": plain(
+                {name: value for name, value in facts["settings"].items() if name not in {"proxy", "profile"}}
+            ),
             "flags": [each["text"] for each in facts["flags"] if not _is_private(each["text"])],
             "key_log": visit.key_log,
             "allowed_keys": dict(self._admission.keys),
@@ -364,4 +385,4 @@ def _destination(request: bytes) -> str:
 
 def _is_private(flag: str) -> bool:
     """Whether a flag holds paths of this machine, which say nothing to anybody."""
-    return flag.startswith(("--user-data-dir=", "--ssl-key-log-file=", "--proxy-server="))
+    return flag.startswith(("--user-data-dir=", "--disk-cache-dir=", "--ssl-key-log-file=", "--proxy-server="))

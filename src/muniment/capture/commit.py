@@ -3,7 +3,7 @@
 import io
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,6 +15,7 @@ from muniment.capture import context, sealing
 from muniment.capture.archive import Archive
 from muniment.capture.browse import Browse, Means
 from muniment.capture.crawl import Crawl
+from muniment.capture.credentials import Credentials
 from muniment.capture.footage import Footage
 from muniment.capture.frontier import Want
 from muniment.capture.recorder import Recorder
@@ -28,6 +29,7 @@ from muniment.extract import EXTRACTOR, article, media_facts
 from muniment.fetch.browser.find import Candidate
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.http import StaticEngine
+from muniment.fetch.media.download import Terms
 from muniment.fetch.passage import Route
 from muniment.fetch.spool import Spool
 from muniment.log.leaf import Leaf, LeafType
@@ -167,7 +169,9 @@ def _browse(
 ) -> Browse:
     """Visit the seed of *begun* in a browser, and leave some of the time for what the browser did not get."""
     route = _route(begun, engine, around, watch, _OF_THE_TIME)
-    browse = Browse(Means(program, route, _roots(engine, begun)), begun.recorder, watch.said)
+    browse = Browse(
+        Means(program, route, _roots(engine, begun), engine.cookies, begun.desk.hand), begun.recorder, watch.said
+    )
     browse.run(begun.seed)
     return browse
 
@@ -176,7 +180,9 @@ def _footage(begun: Draft, engine: StaticEngine, around: Surroundings, watch: "_
     """Get the films that what was recorded of *begun* leads to."""
     route = _route(begun, engine, around, watch, 1)
     height = begun.desk.rules.max_height
-    footage = Footage(route, _roots(engine, begun), height, begun.recorder, watch.said)
+    # What opens an account is shown to sites that prove who they are, and yt-dlp asks no others then.
+    cookies = engine.cookies.file() if begun.desk.rules.entrusted else b""
+    footage = Footage(route, Terms(_roots(engine, begun), height, cookies), begun.recorder, watch.said)
     footage.run(begun.recorder.written())
     return footage
 
@@ -254,7 +260,7 @@ def commit(begun: Draft, ending: Ending) -> Committed:
     archive, records = begun.desk.archive, begun.recorder.lines
     begun.recorder.close()
     begun.writer.finish()  # 3
-    _read_back(archive, begun.id, records, begun.desk.rules.limits.max_resource_bytes)
+    carriers = _read_back(archive, begun.id, records, begun.desk.rules.limits.max_resource_bytes)
     # The wall clock may have been set back meanwhile; a closing before its opening would be a claim that is false.
     lasted = begun.desk.clock.monotonic() - begun.began
     closed = max(begun.desk.clock.now(), begun.opened)
@@ -266,6 +272,7 @@ def commit(begun: Draft, ending: Ending) -> Committed:
         round(lasted * 1e6),
         ending.root_store,
         ending.browser,
+        carriers,
     )
     account = sealing.Account(
         description=manifest.Description(
@@ -309,8 +316,12 @@ def _warcinfo(capture_id: str, name: str, now: datetime) -> Entry:
     )
 
 
-def _read_back(archive: Archive, capture_id: str, records: list[Record], cap: int) -> None:
-    """Read every record from the disk again and hold it against its line; DigestMismatch stops the capture."""
+def _read_back(archive: Archive, capture_id: str, records: list[Record], cap: int) -> Sequence[str]:
+    """Read every record from the disk again and hold it against its line; DigestMismatch stops the capture.
+
+    Returns the ids of the records that hold credentials.
+    """
+    found = Credentials()
     streams: dict[str, BinaryIO] = {}
     with ExitStack() as stack:
         for line in records:
@@ -319,14 +330,19 @@ def _read_back(archive: Archive, capture_id: str, records: list[Record], cap: in
                 path = archive.path(layout.evidence(capture_id) / file)
                 streams[file] = stack.enter_context(durable.uncached(path))
             with closing(Spool(lambda: durable.spool(archive.path(layout.WORK)))) as spool:
-                _read_back_one(streams[file], line, spool, cap)
+                _read_back_one(streams[file], line, spool, cap, found.show(line))
+    return found.carriers()
 
 
-def _read_back_one(stream: BinaryIO, line: Record, spool: Spool, cap: int) -> None:
+def _read_back_one(stream: BinaryIO, line: Record, spool: Spool, cap: int, look: Callable[[bytes], object]) -> None:
     where = f"{line.position.file} at {line.position.offset} ({line.url})"
 
     def into(_: Head) -> Callable[[bytes], object]:
-        return spool.write if line.kind is Kind.RESPONSE else len
+        return both if line.kind is Kind.RESPONSE else look
+
+    def both(octets: bytes) -> None:
+        spool.write(octets)
+        look(octets)
 
     found = reader.record_at(stream, line.position.offset, line.position.length, file=where, into=into)
     wrote: list[tuple[str, object, object]] = [

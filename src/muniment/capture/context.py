@@ -7,7 +7,7 @@ by digest only.
 import hashlib
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from importlib import metadata, resources
@@ -17,7 +17,7 @@ from typing import Any, Final
 from muniment import __version__, canonical, manifest, settings
 from muniment.digest import Digest
 from muniment.errors import JobError
-from muniment.model import Limits, Rules
+from muniment.rules import Limits, Rules
 
 __all__ = ["Circumstances", "encode", "rules_document", "tool"]
 
@@ -48,7 +48,8 @@ class Circumstances:
     """What is known around a capture besides its rules.
 
     ``lasted`` is in microseconds by the monotonic clock, None where a crash came between and nobody knows. ``browser``
-    says which browser ran and how, and is empty where none did.
+    says which browser ran and how, and is empty where none did. ``credentials`` are the ids of the records that hold
+    what opens an account.
     """
 
     capture: str
@@ -58,6 +59,7 @@ class Circumstances:
     lasted: int | None
     root_store: str
     browser: Mapping[str, Any] = field(default_factory=dict)
+    credentials: Sequence[str] = ()
 
 
 def encode(found: Circumstances, rules: Mapping[str, Any]) -> bytes:
@@ -74,6 +76,7 @@ def encode(found: Circumstances, rules: Mapping[str, Any]) -> bytes:
         "root_store": _root_store(found.root_store, rules),
         "clock": _clock(found),
         "rules": dict(rules),
+        "credentials": list(found.credentials),
         **({"browser": dict(found.browser)} if found.browser else {}),
     }
     return canonical.encode(document) + b"\n"
@@ -119,6 +122,7 @@ def rules_document(rules: Rules) -> dict[str, Any]:
         "user-agent": rules.user_agent,
         "video": rules.video,
         **({"max-height": rules.max_height} if rules.max_height is not None else {}),
+        **({"entrusted": list(rules.entrusted)} if rules.entrusted else {}),
         **({"consent": rules.consent, "wire": rules.wire or "any"} if rules.engine == "browser" else {}),
     }
 

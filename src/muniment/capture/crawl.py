@@ -22,7 +22,8 @@ from muniment.capture.space import Space
 from muniment.errors import FetchError
 from muniment.extract import article, media_facts
 from muniment.fetch.http import StaticEngine, Wanted
-from muniment.model import Exchange, Reason, Role, Rules
+from muniment.model import Exchange, Reason, Role
+from muniment.rules import Rules
 
 __all__ = ["Crawl", "follow"]
 

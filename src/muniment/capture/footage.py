@@ -19,7 +19,7 @@ from muniment.extract import article, film, media_facts
 from muniment.fetch.decoding.exchanges import Interpreter
 from muniment.fetch.decoding.telling import Heard
 from muniment.fetch.decoding.vouching import Roots
-from muniment.fetch.media.download import TOOL, Downloaded, Film, Wish, download, suited
+from muniment.fetch.media.download import TOOL, Downloaded, Film, Terms, Wish, download, suited
 from muniment.fetch.media.mux import mux
 from muniment.fetch.passage import Passage, Route
 from muniment.fetch.tunnel import Refusal
@@ -92,8 +92,7 @@ def _is_playlist(line: Record) -> bool:
 class Footage:
     """Gets the films of one capture and hands everything to *recorder*; *said* is told of every exchange.
 
-    *route* is the way to the network, below whose folder everything is kept while it is made; *roots* are the
-    authorities against which peers are judged (PEM); *height* is the greatest of a film in pixels. After :meth:`run`
+    *route* is the way to the network, below whose folder everything is kept while it is made. After :meth:`run`
     ``asked`` and ``recorded`` count the requests that were made, and those that were answered, and ``interrupted`` says
     whether a film was not got because the capture was to end.
     """
@@ -101,16 +100,14 @@ class Footage:
     def __init__(
         self,
         route: Route,
-        roots: tuple[str, ...],
-        height: int | None,
+        terms: Terms,
         recorder: Recorder,
         said: Callable[[Exchange, Role], None],
     ) -> None:
         self.asked = self.recorded = 0
         self.interrupted = False
         self._route = route
-        self._roots = roots
-        self._height = height
+        self._terms = terms
         self._recorder = recorder
         self._said = said
 
@@ -145,8 +142,8 @@ class Footage:
                 self._fail(each, *barred)
                 continue
             tried += 1
-            errand = _Errand(each, self._route, Roots(self._roots), self._recorder, self._said)
-            came = errand.run(Wish(each.url, each.referer, self._height, self._roots))
+            errand = _Errand(each, self._route, self._terms, self._recorder, self._said)
+            came = errand.run()
             seen |= errand.seen
             self.asked += len(errand.got)
             self.recorded += sum(each.status is not None for each in errand.got)
@@ -183,7 +180,7 @@ class _Errand:
         self,
         wanted: Candidate,
         route: Route,
-        roots: Roots,
+        terms: Terms,
         recorder: Recorder,
         said: Callable[[Exchange, Role], None],
     ) -> None:
@@ -194,17 +191,20 @@ class _Errand:
         self._route = replace(route, folder=route.folder / "passage")
         self._recorder = recorder
         self._said = said
+        self._terms = terms
+        roots = Roots(terms.authorities)
         self._interpreter = Interpreter(self._route.bodies, lambda peer, host, at: roots.judge(peer.chain, host, at))
         self._refused: list[Refusal] = []
 
-    def run(self, wish: Wish) -> Downloaded:
+    def run(self) -> Downloaded:
         """Run it, record what crossed, keep the films that it made."""
         scratch.clear(self._folder)
         scratch.folder(self._folder)
         hearing = Hearing(self._interpreter, self._route.spools, self._recorder, self._said, self._heard)
         try:
             with Passage(self._route, hearing, self._refused.append) as passage:
-                came = download(wish, passage, self._route, self._folder)
+                wish = Wish(self._wanted.url, self._wanted.referer)
+                came = download(wish, self._terms, passage, self._route, self._folder)
         except FetchError as failure:
             came = Downloaded((), (), Reason(failure.reason), failure.detail)
         for refused in self._refused:

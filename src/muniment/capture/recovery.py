@@ -5,7 +5,7 @@ whole, sets aside what is torn, and runs the normal path to its end. It may itse
 called again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from secrets import token_bytes
 from typing import BinaryIO, Final
 
 from muniment import __version__, durable, layout, manifest, scratch
-from muniment.capture import context, sealing
+from muniment.capture import context, credentials, sealing
 from muniment.capture.archive import Archive
 from muniment.capture.sealing import TOOL, Account, Signers
 from muniment.digest import Digest
@@ -128,7 +128,7 @@ class _Recovery:
             description=description,
             records=records,
             files=[*warcs, *torn],
-            context=self._context(opening),
+            context=self._context(opening, records),
             opened=opening.opened,
             closed=max(self.now, opening.opened),
             place=place,
@@ -258,12 +258,13 @@ class _Recovery:
         folders = (layout.evidence(self.capture), layout.claims(self.capture))
         return [path for folder in folders for path in self._names(folder) if layout.is_torn(path, self.capture)]
 
-    def _context(self, opening: manifest.Opening) -> bytes:
+    def _context(self, opening: manifest.Opening, records: Sequence[Record]) -> bytes:
         path = self._path(layout.context(self.capture))
         if path.exists():
             return path.read_bytes()
         operator = self.archive.settings.archive.operator
-        around = context.Circumstances(self.capture, operator, opening.opened, self.now, None, "")
+        held = credentials.carriers(self._path(layout.evidence(self.capture)), records)
+        around = context.Circumstances(self.capture, operator, opening.opened, self.now, None, "", credentials=held)
         return context.encode(around, opening.rules)
 
     def _names(self, folder: PurePosixPath) -> list[PurePosixPath]:

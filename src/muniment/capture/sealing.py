@@ -16,10 +16,12 @@ from muniment.capture.archive import Archive
 from muniment.digest import Digest
 from muniment.errors import StoreError
 from muniment.fetch.browser.find import Candidate
+from muniment.fetch.browser.hand import Hand
 from muniment.log.journal import Appended, Journal
 from muniment.log.leaf import Leaf, LeafType
 from muniment.log.tree import leaf_hash, root
-from muniment.model import Kind, Record, Rules
+from muniment.model import Kind, Record
+from muniment.rules import Rules
 from muniment.seal import SigningKey, dsse
 from muniment.seal.keys import KeyRole, load
 
@@ -46,13 +48,17 @@ class Signers:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where a capture is made: which archive, with which keys, under which rules, by which clock, in which browser."""
+    """Where a capture is made: which archive, with which keys, under which rules, by which clock, in which browser.
+
+    *hand* is asked to act in the browser where a human wants to.
+    """
 
     archive: Archive
     signers: Signers
     rules: Rules
     clock: Clock
     browser: Candidate | None = None
+    hand: Hand | None = None
 
 
 @dataclass(frozen=True, slots=True)

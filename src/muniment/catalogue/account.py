@@ -34,8 +34,8 @@ def account(root: Path, capture: str, claims: Claims | None = None) -> dict[str,
 
     ``resources`` are the last answers of each URL, a 404 or a cut body among them; ``missing`` the URLs that were not
     got whole, so that some stand in both. ``artefacts`` are what was made or kept beside the answers. Where a browser
-    ran, ``reckoning`` counts what it asked for and what of that was recorded. ``problems`` (only where there are any)
-    name records that could not be read.
+    ran, ``reckoning`` counts what it asked for and what of that was recorded, and ``by_hand`` says when a human
+    acted in it. ``problems`` (only where there are any) name records that could not be read.
     Nothing is verified: "anchored" says what lies beside the log, "signed_by" are the keyids that the seal names.
     Errors as :func:`muniment.catalogue.claims.read`, whose result may be given as *claims*.
     """
@@ -67,6 +67,8 @@ def account(root: Path, capture: str, claims: Claims | None = None) -> dict[str,
     }
     if facts.reckoning:
         document["reckoning"] = dict(facts.reckoning)
+    if facts.by_hand:
+        document["by_hand"] = dict(facts.by_hand)
     if facts.problems:
         document["problems"] = list(facts.problems)
     return document

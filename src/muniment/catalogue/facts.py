@@ -97,6 +97,7 @@ class Facts:
     ``rules`` (the limit that cut an exchange) and ``details`` (why it ended so) are by the id of the response or
     attempt that they are about, ``peers`` by the id of the connection. ``reckoning`` counts what a browser asked for,
     what of it was recorded, and what was recorded and it did not tell of; it is empty where there was no browser.
+    ``by_hand`` says when a human acted in the page, and how many requests it made then; empty where nobody did.
     """
 
     rules: Mapping[str, str]
@@ -106,6 +107,7 @@ class Facts:
     articles: tuple[Article, ...] = ()
     peers: Mapping[str, Peer] = field(default_factory=dict)
     reckoning: Mapping[str, int] = field(default_factory=dict)
+    by_hand: Mapping[str, Any] = field(default_factory=dict)
 
 
 def where(record: Record) -> str:
@@ -178,6 +180,7 @@ def gather(
         tuple(found.articles),
         found.peers,
         found.reckoning,
+        found.by_hand,
     )
 
 
@@ -191,6 +194,7 @@ class _Gathering:
     articles: list[Article] = field(default_factory=list)
     peers: dict[str, Peer] = field(default_factory=dict)
     reckoning: dict[str, int] = field(default_factory=dict)
+    by_hand: dict[str, Any] = field(default_factory=dict)
 
     def take(self, line: Record, said: Any) -> None:
         """Take in what the record *line* said; a type that a later version writes is passed over."""
@@ -210,6 +214,8 @@ class _Gathering:
                 self.peers.setdefault(number, Peer(host, port, opened, *tls))
             case {"type": "reckoning", "asked": int(asked), "recorded": int(recorded), "unreported": [*others]}:
                 self.reckoning = {"asked": asked, "recorded": recorded, "unreported": len(others)}
+            case {"type": "visit", "by_hand": {"began": str(began), "ended": str(ended), "requests": int(requests)}}:
+                self.by_hand = {"began": began, "ended": ended, "requests": requests}
             case {"type": str(kind)} if kind not in {"links", "article", "connection", "reckoning"}:
                 pass
             case _:

@@ -14,10 +14,15 @@ from muniment.cli import Room, echo_json, json_option, passphrase_options, tell
 if TYPE_CHECKING:
     from muniment.capture.archive import Archive
     from muniment.fetch.browser.find import Candidate
-    from muniment.model import Exchange, Role, Rules
+    from muniment.model import Exchange, Role
+    from muniment.rules import Rules
 
 __all__ = ["capture"]
 
+_ENTRUSTED = """\
+Look twice: this capture may use an account of yours. What is sent with it, cookies and passwords, is sealed for good;
+whoever receives these records can use it as long as it is valid. Log out of the site's sessions when you are done. The
+records that hold such things are listed in context.json, under credentials, so that they can be held back."""
 _LIMITS = (
     ("max-time", "15m", "stop after this long"),
     ("max-bytes", "5GiB", "stop after this much was received"),
@@ -61,6 +66,14 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Get films that come in pieces whole, by yt-dlp; or only what the page itself asks for.",
 )
 @click.option("--max-height", type=click.IntRange(1), metavar="PIXELS", help="Take a film no higher than this.")
+@click.option("--cookies", type=click.Path(path_type=Path), metavar="FILE", help="Send these cookies (cookies.txt).")
+@click.option(
+    "--profile",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Use this folder as the browser's profile, with the logins in it; --interactive makes a new one.",
+)
+@click.option("--interactive", is_flag=True, help="Act in the page yourself, in a window, before it is captured.")
 @click.option("--cited", type=click.IntRange(0, 5), help="Follow links of the article's body this many hops.")
 @click.option("--allow-net", multiple=True, metavar="CIDR", help="Open a private address range; recorded.")
 @click.option("--resolve", multiple=True, metavar="HOST=ADDRESS[:PORT]", help="Answer a name without DNS; recorded.")
@@ -78,6 +91,7 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
     from muniment.capture import commit
     from muniment.capture.recovery import left_open
     from muniment.cli import read_passphrase
+    from muniment.cli.hand import Hand
     from muniment.cli.recover import recovered
     from muniment.message.url import spoken
     from muniment.report.words import safe
@@ -87,8 +101,11 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
     if (host := spoken(seed.host)) != seed.host:
         tell(f"Look twice at the host: {safe(host)}")
     archive = room.archive
-    browser = _browser(options["engine"], quiet=quiet)
+    by_hand = options["interactive"] or options["profile"]
+    browser = _browser("browser" if by_hand and options["engine"] == "auto" else options["engine"], quiet=quiet)
     rules = _rules(archive, options, "browser" if browser else "static")
+    if rules.entrusted:
+        tell(_ENTRUSTED)
     held = commit.signers(
         archive,
         read_passphrase(
@@ -103,7 +120,8 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
     stop = threading.Event()
     signal.signal(signal.SIGINT, _Interruption(stop))
     signal.signal(signal.SIGTERM, _Interruption(stop))
-    desk = commit.Desk(archive, held, rules, commit.Clock(), browser)
+    hand = Hand() if rules.interactive else None
+    desk = commit.Desk(archive, held, rules, commit.Clock(), browser, hand)
     done = commit.capture(seed, desk, stop=stop, said=_quiet if quiet else _progress, told=_told)
     return _account(archive, done.id, as_json=as_json)
 
@@ -140,7 +158,7 @@ def _seed(url: str) -> Any:
 def _rules(archive: "Archive", options: dict[str, Any], engine: str) -> "Rules":
     from muniment.capture.archive import LimitsTable, limits
     from muniment.errors import JobError
-    from muniment.model import Limits, Rules
+    from muniment.rules import Limits, Rules
 
     chosen = archive.settings.capture
     flags = LimitsTable(**{name.replace("-", "_"): options[name.replace("-", "_")] for name, _, _ in _LIMITS})
@@ -153,6 +171,7 @@ def _rules(archive: "Archive", options: dict[str, Any], engine: str) -> "Rules":
         raise JobError(f"--user-agent {agent!r}: holds a line end or another character that no request may carry")
     return Rules(
         engine=engine,
+        **_accounts(archive, options, engine),
         cited=options["cited"] if options["cited"] is not None else chosen.cited or 0,
         limits=limits(flags, limits(archive.settings.limits, Limits())),
         allow_net=options["allow_net"],
@@ -166,6 +185,29 @@ def _rules(archive: "Archive", options: dict[str, Any], engine: str) -> "Rules":
         video=options["video"],
         max_height=options["max_height"],
     )
+
+
+def _accounts(archive: "Archive", options: dict[str, Any], engine: str) -> dict[str, Any]:
+    """Return by what a capture may use accounts of the archivist's own; JobError where that cannot be."""
+    from muniment.cli.hand import lacking
+    from muniment.errors import JobError
+
+    cookies, profile, interactive = options["cookies"], options["profile"], options["interactive"]
+    if engine != "browser" and (profile or interactive):
+        raise JobError("--profile and --interactive need the browser: leave --engine static out")
+    if interactive and (why := lacking()):
+        raise JobError(f"--interactive cannot be used here: {why}")
+    if profile:
+        profile = profile.absolute()
+        if profile.resolve().is_relative_to(archive.root.resolve()):
+            raise JobError(
+                f"{profile}: a profile holds logins, and must not lie in the archive, which travels (--profile)"
+            )
+        if not profile.is_dir() and not interactive:
+            raise JobError(f"{profile}: there is no such profile. With --interactive one is made, and you log in there")
+        if (profile / "SingletonLock").is_symlink():
+            raise JobError(f"{profile}: a browser uses this profile, or crashed with it: close it, and try again")
+    return {"cookies": str(cookies or ""), "profile": str(profile or ""), "interactive": interactive}
 
 
 def _browser(engine: str, *, quiet: bool) -> "Candidate | None":

@@ -111,7 +111,7 @@ def _archive(room: Room) -> Iterator[_Symptom]:
     from muniment import durable, layout
     from muniment.capture.archive import limits
     from muniment.errors import MunimentError
-    from muniment.model import Limits
+    from muniment.rules import Limits
     from muniment.seal.keys import KeyRole, export
     from muniment.settings import spoken_size
 

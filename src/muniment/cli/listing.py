@@ -229,6 +229,7 @@ def _print_summary(document: dict[str, Any]) -> None:
         *(f"  unread   {safe(each)}" for each in document.get("problems", ())),
         *_roles(document),
         *_reckoned(document),
+        *_by_hand(document),
         *_artefacts(document),
         *_missing(document),
         *_peers(document),
@@ -275,6 +276,13 @@ def _reckoned(document: dict[str, Any]) -> list[str]:
     if lacking and document["verdict"] == "partial":
         lines.append("           (what was got later by other means is not missing, but the page was shown without it)")
     return lines
+
+
+def _by_hand(document: dict[str, Any]) -> list[str]:
+    acted = document.get("by_hand")
+    if not acted:
+        return []
+    return [f"  by hand  from {acted['began']} to {acted['ended']}; {acted['requests']:,} requests were made meanwhile"]
 
 
 def _artefacts(document: dict[str, Any]) -> list[str]:

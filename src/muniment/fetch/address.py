@@ -15,7 +15,8 @@ from typing import Final
 
 from muniment.errors import FetchError, FormatError, JobError
 from muniment.message.url import Url
-from muniment.model import Look, Reason, Rules
+from muniment.model import Look, Reason
+from muniment.rules import Rules
 
 __all__ = ["Answer", "Guard", "LookUp", "look_up_by_system"]
 

@@ -13,7 +13,8 @@ from muniment.fetch import tls_peer
 from muniment.fetch.address import Answer, Guard
 from muniment.fetch.channel import Channel, Waiting, connect
 from muniment.fetch.handshake import Secrets, kept
-from muniment.model import Connection, Reason, Rules
+from muniment.model import Connection, Reason
+from muniment.rules import Rules
 
 __all__ = ["DialError", "Dialer", "Line", "Place", "Stopwatch", "Surroundings"]
 

@@ -26,7 +26,8 @@ from muniment.fetch.politeness import Gate
 from muniment.fetch.wire import Request, Terms, Wire
 from muniment.message import coding
 from muniment.message.url import Url, join
-from muniment.model import Exchange, Reason, Rules
+from muniment.model import Exchange, Reason
+from muniment.rules import Rules
 
 __all__ = ["USER_AGENT", "StaticEngine", "Wanted"]
 
@@ -58,7 +59,7 @@ class StaticEngine:
     """Fetches by the rules of one capture; many threads may fetch at once and share cookies, connections, politeness.
 
     *look_up* resolves names. Raises JobError where the rules cannot be followed at all (a bad range, a missing
-    --ca-file).
+    --ca-file, --cookies without any).
     """
 
     def __init__(self, rules: Rules, around: Surroundings, *, look_up: LookUp | None = None) -> None:
@@ -67,7 +68,7 @@ class StaticEngine:
         self._monotonic = around.monotonic
         self._wire = Wire(rules, Guard(rules, look_up, around.monotonic), around)
         self._gate = Gate(rules.limits, around.monotonic)
-        self._cookies = Cookies()
+        self._cookies = Cookies(rules.cookies)
         self._session = _Session(self._wire)
 
     @property
@@ -89,6 +90,11 @@ class StaticEngine:
     def exhausted(self) -> bool:
         """Whether as much was received as the rules allow (max-bytes)."""
         return self._wire.allowance.spent
+
+    @property
+    def cookies(self) -> Cookies:
+        """The cookies of the capture, which others who receive for it may add to."""
+        return self._cookies
 
     @property
     def root_store(self) -> str:

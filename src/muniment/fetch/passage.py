@@ -13,7 +13,7 @@ from muniment.fetch.decoding.decoder import Decoder
 from muniment.fetch.decoding.telling import Told
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.tunnel import Refusal, Tunnel
-from muniment.model import Rules
+from muniment.rules import Rules
 
 __all__ = ["Passage", "Route"]
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from muniment.errors import FetchError
-from muniment.model import Limits, Reason
+from muniment.model import Reason
+from muniment.rules import Limits
 
 __all__ = ["Gate"]
 

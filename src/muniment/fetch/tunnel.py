@@ -28,7 +28,8 @@ from muniment.fetch.dial import Surroundings
 from muniment.fetch.own_user import is_own
 from muniment.fetch.politeness import Gate
 from muniment.fetch.spooled import FrameKind, frame
-from muniment.model import Look, Reason, Rules
+from muniment.model import Look, Reason
+from muniment.rules import Rules
 
 __all__ = ["Refusal", "Tunnel"]
 

@@ -22,7 +22,8 @@ from muniment.fetch.outcome import by_status
 from muniment.fetch.reception import Bounds, Reception, receive
 from muniment.message.chunked import End
 from muniment.message.head import Head, request_head
-from muniment.model import Connection, Exchange, Framing, Reason, Rules, Truncation
+from muniment.model import Connection, Exchange, Framing, Reason, Truncation
+from muniment.rules import Rules
 
 __all__ = ["Request", "Surroundings", "Terms", "Wire"]
 

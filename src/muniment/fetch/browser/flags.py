@@ -23,6 +23,7 @@ class Settings:
     IANA data base, *languages* go into Accept-Language in their order. *user_agent* empty means the browser's own
     (see ``as_in_a_window``). *allowed_keys* are the SHA-256 of subject public keys (base64) whose certificates are
     taken although they cannot be verified. *http1* asks for no HTTP/2.
+    *profile* is the folder of a profile that is used as it stands, empty for a fresh one.
     """
 
     proxy: str = ""
@@ -33,6 +34,7 @@ class Settings:
     user_agent: str = ""
     allowed_keys: tuple[str, ...] = ()
     http1: bool = False
+    profile: str = ""
     window: Window = Window.HIDDEN
 
 
@@ -129,7 +131,10 @@ def flags(settings: Settings, profile: str, key_log: str, *, as_root: bool, smal
     """Return every flag of a start, with its reason."""
     given = [*ALWAYS, Flag("--disable-features=" + ",".join(each.text for each in NOT_WANTED), "see each")]
     given += [
-        Flag(f"--user-data-dir={profile}", "a fresh profile: nothing of the operator is shown to sites"),
+        Flag(
+            f"--user-data-dir={settings.profile or profile}", "sites are shown nothing of the operator but on purpose"
+        ),
+        Flag(f"--disk-cache-dir={profile}-cache", "empty at every start: what a page needs is asked for"),
         Flag(f"--ssl-key-log-file={key_log}", "what crossed the tunnel is read by these keys, afterwards"),
         Flag(f"--window-size={settings.width},{settings.height}", "the size that pages see"),
         Flag(f"--lang={settings.languages[0]}", "the language of the browser itself"),

@@ -38,13 +38,15 @@ class Target:
 class Sessions:
     """The page at session ``page`` and whatever came to it; ``live`` are the targets that stand, by session.
 
-    ``target`` is the id of the page, which is also that of its own frame.
+    ``target`` is the id of the page, which is also that of its own frame. Other windows are let be, and met, while
+    ``more_windows`` is set.
     """
 
     def __init__(self, devtools: DevTools, notes: Notes) -> None:
         self.live: dict[str, Target] = {}
         self.page = ""
         self.crashed = ""
+        self.more_windows = False
         self._known: dict[str, str] = {}
         self._spares: dict[str, str] = {}
         self._devtools = devtools
@@ -59,6 +61,10 @@ class Sessions:
         self.target = self._devtools.ask("Target.createTarget", {"url": "about:blank"})["targetId"]
         if not self._devtools.until(self._found, PATIENCE):
             raise FetchError(Reason.TIMEOUT, "the browser opened no page")
+
+    def pass_by_workers(self) -> None:
+        """Let no service worker of an old profile answer for a site: what it answers never crosses the wire."""
+        self._devtools.ask("Network.setBypassServiceWorker", {"bypass": True}, session=self.page)
 
     @contextlib.contextmanager
     def spare(self, *, proxy: str = "") -> Iterator[str]:
@@ -122,7 +128,7 @@ class Sessions:
                 tell("Page.enable", session=session)
             tell("Runtime.runIfWaitingForDebugger", session=session)
             return
-        if target.kind == "page" and self.target and target.id != self.target:
+        if target.kind == "page" and self.target and target.id != self.target and not self.more_windows:
             self._close(target, session)
             return
         if not parent and target.kind not in {"page", "service_worker", "shared_worker"}:
@@ -137,6 +143,12 @@ class Sessions:
             tell(f"{domain}.enable", session=session)
         tell("Target.setAutoAttach", _ATTACH, session=session)
         tell("Runtime.runIfWaitingForDebugger", session=session)
+
+    def close_others(self) -> None:
+        """Close every window but the page."""
+        for target in list(self.live.values()):
+            if target.kind == "page" and target.id != self.target:
+                self._devtools.tell("Target.closeTarget", {"targetId": target.id})
 
     def _close(self, target: Target, session: str) -> None:
         self._notes.take(NoteKind.POPUP, target.url, "was closed before it loaded")

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from http.cookiejar import Cookie
 from typing import Self
 
 from muniment import scratch
 from muniment.errors import FetchError
+from muniment.fetch.browser.account import give
 from muniment.fetch.browser.find import Candidate
 from muniment.fetch.browser.flags import PHONED, Settings
 from muniment.fetch.browser.key_log import try_key_log
@@ -22,10 +24,11 @@ __all__ = ["Equipment", "Visit"]
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """With what a visit is made: which program, by which way, with how much patience."""
+    """With what a visit is made: which program, by which way, with which cookies, with how much patience."""
 
     program: Candidate
     route: Route
+    cookies: tuple[Cookie, ...] = ()
     patience: Patience = field(default_factory=Patience)
 
 
@@ -72,6 +75,9 @@ class Visit:
         self.page = Page(self.browser, ends=route.ends, patience=wanted.patience)
         found = try_key_log(self.browser.devtools, self.page.sessions, passage.keys, own)
         self.key_log = found.words
+        if settings.profile:
+            self.page.sessions.pass_by_workers()
+        give(self.browser.devtools, wanted.cookies)
         if not found.written:
             raise FetchError(
                 Reason.ENGINE_CRASH,

@@ -18,7 +18,7 @@ from muniment.errors import FetchError
 from muniment.fetch.passage import Passage, Route
 from muniment.model import Reason
 
-__all__ = ["TOOL", "Downloaded", "Film", "Wish", "download", "suited"]
+__all__ = ["TOOL", "Downloaded", "Film", "Terms", "Wish", "download", "suited"]
 
 TOOL: Final = f"yt-dlp {metadata.version('yt-dlp')}"
 _MEMORY: Final = 2 << 30
@@ -30,6 +30,7 @@ _FILMS_IN: Final = "films"
 _DETAILS_IN: Final = "details"
 _OTHERS_IN: Final = "others"
 _HOME: Final = "home"
+_COOKIES: Final = "cookies.txt"
 _UNFINISHED: Final = (".part", ".ytdl", ".temp")
 _SUITED: Final = """
 import json, sys
@@ -42,12 +43,22 @@ _LOADING: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A URL that leads to films, the page that plays them, the greatest height in pixels, and whom TLS trusts (PEM)."""
+    """A URL that leads to films, and the page that plays them, or empty."""
 
     url: str
     referer: str
-    height: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Whom TLS trusts (PEM files), the greatest height of a film in pixels, and a ``cookies.txt``, or none.
+
+    With cookies only peers are spoken to that prove who they are.
+    """
+
     authorities: tuple[str, ...]
+    height: int | None = None
+    cookies: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +99,23 @@ def suited(urls: tuple[str, ...], folder: Path, stopped: Callable[[], bool]) -> 
     return tuple(url for url in urls if url in found)
 
 
-def download(wish: Wish, passage: Passage, route: Route, folder: Path) -> Downloaded:
+def download(wish: Wish, terms: Terms, passage: Passage, route: Route, folder: Path) -> Downloaded:
     """Get the films that *wish* leads to, into the empty private *folder*; whatever happens, this returns in time."""
     rules = route.rules
     for each in (_FILMS_IN, _DETAILS_IN, _OTHERS_IN, _HOME):
         scratch.folder(folder / each)
-    arguments = tuple(_arguments(wish, route))
+    strict = rules.tls == "strict" or bool(terms.cookies)
+    arguments = tuple(_arguments(wish, terms, route, strict=strict))
     environment = {"HOME": str(folder / _HOME), "SSLKEYLOGFILE": str(passage.keys), "PATH": ""}
-    if rules.tls == "strict":
-        environment["SSL_CERT_FILE"] = str(_bundle(wish.authorities, folder))
+    private = ["--proxy", f"socks5h://127.0.0.1:{passage.port}", "--ffmpeg-location", str(folder / "none")]
+    if strict:
+        environment["SSL_CERT_FILE"] = str(_bundle(terms.authorities, folder))
+    if terms.cookies:
+        scratch.append(folder / _COOKIES, terms.cookies, anew=True)
+        private += ["--cookies", str(folder / _COOKIES)]
     bounds = Bounds(
         memory=_MEMORY, file=rules.limits.max_resource_bytes, seconds=max(0.0, route.ends - route.around.monotonic())
     )
-    private = ("--proxy", f"socks5h://127.0.0.1:{passage.port}", "--ffmpeg-location", str(folder / "none"))
     command = [sys.executable, "-I", "-m", "yt_dlp", *private, *arguments, "--", wish.url]
     ran = run(command, folder / _FILMS_IN, bounds, environment=environment, stopped=route.stopped)
     films = tuple(_films(folder))
@@ -110,19 +125,19 @@ def download(wish: Wish, passage: Passage, route: Route, folder: Path) -> Downlo
     return Downloaded(films, arguments, reason, failure)
 
 
-def _arguments(wish: Wish, route: Route) -> Iterator[str]:
+def _arguments(wish: Wish, terms: Terms, route: Route, *, strict: bool) -> Iterator[str]:
     """Yield the arguments that say something of the capture; those that name places of this machine are apart."""
     limits = route.rules.limits
     yield from ("--ignore-config", "--no-plugin-dirs", "--no-cache-dir", "--no-progress", "--no-colors", "--no-mtime")
     yield from ("--no-playlist", "--playlist-items", f"1:{_FILMS}", "--match-filters", "!is_live")
     yield from ("--write-info-json", "--write-subs", "--sub-langs", "all", "--write-thumbnail")
-    yield from ("--format", _format(wish.height), "--fixup", "never", "--no-simulate")
+    yield from ("--format", _format(terms.height), "--fixup", "never", "--no-simulate")
     yield from ("--socket-timeout", f"{limits.idle_timeout:g}", "--max-filesize", str(limits.max_resource_bytes))
     yield from ("--retries", "3", "--fragment-retries", "3", "--output", "%(autonumber)03d.%(ext)s")
     yield from ("--paths", f"infojson:../{_DETAILS_IN}")
     for kind in ("subtitle", "thumbnail"):
         yield from ("--paths", f"{kind}:../{_OTHERS_IN}")
-    if route.rules.tls == "strict":
+    if strict:
         yield from ("--compat-options", "no-certifi")
     else:
         yield "--no-check-certificates"  # who a peer is, is judged from what it showed, as it is for every engine
