@@ -81,9 +81,11 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "message.entity": ("unit/test_entity.py",),
     "message.response": ("unit/test_response.py",),
     "message.chunked": ("unit/test_chunked.py",),
+    "message.coding": ("unit/test_coding.py",),
     "tls.attribution": ("unit/test_attribution.py", "properties/test_handshakes.py"),
     "warc.fields": ("unit/test_warc_fields.py",),
     "index.folding": ("unit/test_folding.py",),
+    "verify.trust": ("unit/test_trust.py",),
 }
 
 

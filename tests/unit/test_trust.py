@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -13,7 +14,7 @@ from muniment.errors import JobError, TrustError
 from muniment.log.note import VerifierKey
 from muniment.seal import PublicKey, SigningKey, dsse
 from muniment.verify import trust
-from muniment.verify.trust import Operator, Trust
+from muniment.verify.trust import Authority, Operator, Trust
 
 OPERATOR = SigningKey.of_seed(b"o" * 32)
 LOG = SigningKey.of_seed(b"l" * 32)
@@ -47,6 +48,23 @@ def test_a_key_that_is_not_ed25519_is_handed_over_as_pem(tmp_path: Path) -> None
     text = trust.lines("case.abc", VKEY, "Desk 2", key)
     assert trust.read(_file(tmp_path, text)).keys == (key,)
     assert trust.add(trust.add("", LINES, WHERE), text, WHERE).count("[[log]]") == 1
+    indented = text.replace('"""\n', '"""\n  \n', 1)
+    assert trust.read(_file(tmp_path, indented)).keys == (key,)
+
+
+@pytest.mark.parametrize(
+    ("operator", "name"),
+    [
+        ("Desk 1", "Desk-1"),
+        ("-- Desk: (1) --", "Desk-1"),
+        ("a.b_c-D", "a.b_c-D"),
+        ("北京", "operator"),
+        ("", "operator"),
+    ],
+)
+def test_the_key_of_an_operator_is_written_under_a_name_that_a_line_can_hold(operator: str, name: str) -> None:
+    written = trust.lines("case.abc", VKEY, operator, OPERATOR.public)
+    assert f'key = "{VerifierKey(name, OPERATOR.public)}"\n' in written
 
 
 def test_nobody_believes_nobody() -> None:
@@ -80,8 +98,10 @@ def test_a_key_is_believed_within_its_time_only(tmp_path: Path, line: str, at: s
 
 def test_times_are_told_in_utc_whatever_zone_they_are_written_in() -> None:
     late = Operator("a", OPERATOR.public, until=datetime.fromisoformat("2024-01-01T00:00:00+02:00"))
-    with pytest.raises(TrustError, match="only until 2023-12-31T22:00:00Z"):
+    with pytest.raises(TrustError) as refusal:
         late.vouch(datetime(2024, 6, 1, tzinfo=UTC), "it")
+    said = "sealed by 'a' at 2024-06-01T00:00:00Z, but trust.toml believes that key only until 2023-12-31T22:00:00Z"
+    assert str(refusal.value) == f"it: {said}"
 
 
 def test_one_good_signer_is_enough_where_another_is_out_of_time() -> None:
@@ -100,14 +120,22 @@ def test_one_good_signer_is_enough_where_another_is_out_of_time() -> None:
         ("[[operator]\n", "is not TOML"),
         (LINES + "until = 2024-01-01T00:00:00\n", "timezone"),
         (LINES + "until = 'soon'\n", "datetime"),
-        (LINES.replace('origin = "case.abc"', 'origin = "case.abd"'), "is not the name that its vkey begins with"),
+        (
+            LINES.replace('origin = "case.abc"', 'origin = "case.abd"'),
+            "log 'case.abd': the origin is not the name that its vkey begins with, 'case.abc'",
+        ),
         (LINES.replace("+", "-"), r"expected <name>\+<8 hex digits>"),
         (LINES.replace("Desk", "Desk", 1) + LINES.split("[[operator]]")[1].join(["[[operator]]", ""]), "one key"),
         ("[[operator]]\nname = ' '\nkey = '" + VKEY + "'\n", "needs a name"),
         ("[[operator]]\nname = 'a'\nkey = '-----BEGIN PUBLIC KEY-----'\n", "BEGIN PUBLIC KEY"),
+        ("[[operator]]\nname = 'a'\nkey = 'x'\n", "toml, operator 'a': "),
+        ("[[log]]\norigin = 'a'\nvkey = 'x'\n", "toml, log 'a': "),
         ("witnesses_needed = 1\n", "witnesses_needed = 1, but 0 are named"),
+        ("witnesses_needed = -1\n", "witnesses_needed = -1, but 0 are named"),
         ("max_stamp_delay = 'soon'\n", "is not a duration"),
         ("[[tsa]]\nname = 'a'\nroot = 'none.pem'\n", "neither a PEM certificate nor a file"),
+        ("[[tsa]]\nname = 'a'\nroot = 'trust.toml'\n", "neither a PEM certificate nor a file"),
+        ("[[tsa]]\nname = 'a'\nroot = '-----BEGIN CERTIFICATE-----'\n", "neither a PEM certificate nor a file"),
         ("[[witness]]\nname = 'w'\nvkey = 'w'\n", "witness 'w'"),
     ],
 )
@@ -140,6 +168,42 @@ def test_lines_are_added_once_and_what_stands_there_stays(tmp_path: Path) -> Non
     assert len(trust.read(path).logs) == 2
 
 
+@pytest.mark.parametrize(("existing", "before"), [("", ""), ("# a\n", "# a\n\n"), ("# a", "# a\n\n"), ("\n", "\n\n")])
+def test_an_empty_line_parts_what_was_there_from_what_is_added(existing: str, before: str) -> None:
+    assert trust.add(existing, LINES, WHERE) == before + LINES
+
+
+def test_a_file_to_which_nothing_is_added_is_not_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "trust.toml"
+    trust.remember(path, "")
+    assert path.read_text() == trust.EMPTY
+    before = path.stat()
+    trust.remember(path, "")
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_file_that_is_no_text_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "trust.toml"
+    path.write_bytes(b"# caf\xe9\n")
+    with pytest.raises(JobError, match=r"trust\.toml: could not be read: "):
+        trust.remember(path, LINES)
+    assert path.read_bytes() == b"# caf\xe9\n"
+
+
+def test_a_long_file_of_any_letters_is_read_whole(tmp_path: Path) -> None:
+    text = "# 誰を信じるか\n" + "\n" * (3 << 20) + LINES
+    assert trust.read(_file(tmp_path, text)).keys == (OPERATOR.public,)
+    trust.remember(tmp_path / "trust.toml", "# 北京\n" + LINES)
+    assert (tmp_path / "trust.toml").read_text(encoding="utf-8") == text
+
+
+def test_the_root_of_an_authority_stands_in_the_file_or_beside_it(tmp_path: Path) -> None:
+    root = trustme.CA().cert_pem.bytes().decode()
+    tmp_path.joinpath("root.pem").write_text(root)
+    tables = f"[[tsa]]\nname = 'a'\nroot = {settings.text(root)}\n[[tsa]]\nname = 'b'\nroot = 'root.pem'\n"
+    assert trust.read(_file(tmp_path, tables)).authorities == (Authority("a", root), Authority("b", "root.pem"))
+
+
 def test_another_key_for_a_known_log_is_never_added_silently() -> None:
     other = str(VerifierKey("case.abc", SigningKey.of_seed(b"x" * 32).public))
     with pytest.raises(JobError, match=r"believes another key for the log 'case\.abc' already"):
@@ -148,7 +212,7 @@ def test_another_key_for_a_known_log_is_never_added_silently() -> None:
 
 def test_the_file_that_is_begun_empty_is_a_trust_in_nobody() -> None:
     read = trust.parse(trust.EMPTY.encode(), WHERE)
-    assert (read.logs, read.operators, read.witnesses_needed) == ((), (), 0)
+    assert replace(read, whose="nobody: no trust.toml was given") == Trust.nobody()
 
 
 def test_all_tables_are_read(tmp_path: Path) -> None:

@@ -89,13 +89,13 @@ def _cut(coding: str) -> FormatError:
 def _gzip(chunks: Chunks) -> Chunks:
     decoder: Any = None
     ahead = b""
-    members = 0
+    ended = False
     for chunk in chunks:
         rest = ahead + chunk
         ahead = b""
         while rest:
             if decoder is None:
-                if members and not _GZIP_MAGIC.startswith(rest[:2]) and rest[:2] != _GZIP_MAGIC:
+                if ended and not _GZIP_MAGIC.startswith(rest[:2]):
                     return  # RFC 1952 2.2 allows members only; browsers pass over anything else at the end
                 if len(rest) < 2:
                     ahead = rest
@@ -104,8 +104,8 @@ def _gzip(chunks: Chunks) -> Chunks:
             yield from _inflated(decoder, rest)
             rest = decoder.unused_data if decoder.eof else b""
             if decoder.eof:
-                decoder, members = None, members + 1
-    if decoder is not None or not members:
+                decoder, ended = None, True
+    if decoder is not None or not ended:
         raise _cut("gzip")
 
 
@@ -139,6 +139,7 @@ def _inflated(decoder: Any, octets: bytes) -> Chunks:
 
 
 def _br(chunks: Chunks) -> Chunks:
+    # What follows the end is damage by the library, which then gives nothing of its last piece: so it is in every case.
     decoder = brotlicffi.Decompressor()
     for chunk in chunks:
         piece = decoder.decompress(chunk, _PIECE)
@@ -148,8 +149,6 @@ def _br(chunks: Chunks) -> Chunks:
             if decoder.can_accept_more_data():
                 break
             piece = decoder.decompress(b"", _PIECE)
-        if decoder.is_finished():
-            return
     if not decoder.is_finished():
         raise _cut("br")
 
@@ -157,7 +156,7 @@ def _br(chunks: Chunks) -> Chunks:
 def _zstd(chunks: Chunks) -> Chunks:
     context = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
     decoder: Any = None
-    frames = 0
+    ended = False
     for chunk in chunks:
         rest = chunk
         while rest:
@@ -168,8 +167,8 @@ def _zstd(chunks: Chunks) -> Chunks:
                 yield piece
             if decoder.eof:
                 rest = decoder.unused_data + rest
-                decoder, frames = None, frames + 1
-    if decoder is not None or not frames:
+                decoder, ended = None, True
+    if decoder is not None or not ended:
         raise _cut("zstd")
 
 

@@ -140,7 +140,7 @@ def read(path: Path) -> Trust:
     """Return the trust that the file *path* writes; JobError names file, line and mistake."""
     try:
         with durable.opened(Path(os.path.realpath(path))) as stream:
-            content = b"".join(iter(lambda: stream.read(1 << 20), b""))
+            content = stream.read()
     except StoreError as failure:
         raise JobError(f"{failure}; name a trust.toml by --trust, or begin one with `muniment trust init`") from failure
     return parse(content, path)
@@ -149,9 +149,6 @@ def read(path: Path) -> Trust:
 def parse(content: bytes, path: Path) -> Trust:
     """Return the trust that *content* writes in TOML; *path* is its name in errors, and where its files lie."""
     found = settings.parse(content, _TrustFile, path)
-    for number, each in enumerate(found.log, 1):
-        if _vkey(each.vkey, f"{path}, log {number}").name != each.origin:
-            raise JobError(f"{path}, log {number}: origin {each.origin!r} is not the name that its vkey begins with")
     operators = tuple(_operator(each, f"{path}, operator {each.name!r}") for each in found.operator)
     if len({operator.key for operator in operators}) != len(operators):
         raise JobError(f"{path}: one key stands under two operators; keep the one that is right")
@@ -159,7 +156,7 @@ def parse(content: bytes, path: Path) -> Trust:
         raise JobError(f"{path}: witnesses_needed = {found.witnesses_needed}, but {len(found.witness)} are named")
     return Trust(
         whose=str(path),
-        logs=tuple(_vkey(each.vkey, f"{path}, log {each.origin!r}") for each in found.log),
+        logs=tuple(_log(each, f"{path}, log {each.origin!r}") for each in found.log),
         operators=operators,
         authorities=tuple(_authority(each, path) for each in found.tsa),
         witnesses=tuple(_vkey(each.vkey, f"{path}, witness {each.name!r}") for each in found.witness),
@@ -227,6 +224,13 @@ def _vkey(text: str, where: str) -> VerifierKey:
         return VerifierKey.parse(text, where)
     except FormatError as wrong:
         raise JobError(f"{wrong}; copy the line again, whole") from None
+
+
+def _log(table: _LogTable, where: str) -> VerifierKey:
+    key = _vkey(table.vkey, where)
+    if key.name != table.origin:
+        raise JobError(f"{where}: the origin is not the name that its vkey begins with, {key.name!r}")
+    return key
 
 
 def _operator(table: _OperatorTable, where: str) -> Operator:
