@@ -226,10 +226,53 @@ def test_a_claim_that_is_a_link_is_named_once_and_never_followed(
     assert not found(result, Check.EXTRA_FILE)
 
 
-def test_an_empty_folder_of_a_capture_that_no_log_knows_is_named(made: Made) -> None:
-    made.path(layout.evidence("20240101T000000Z-aaaaaa")).mkdir(parents=True)
+NEVER = "20240101T000000Z-aaaaaa"
+
+
+@pytest.mark.parametrize("folders", [[layout.evidence], [layout.claims], [layout.claims, layout.evidence]])
+def test_a_capture_that_was_killed_before_its_opening_is_no_pass_and_no_forgery(
+    made: Made, folders: list[Callable[[str], object]]
+) -> None:
+    for folder in folders:
+        made.path(folder(NEVER)).mkdir(parents=True)
+    for result in (verified(made), verified(made, only=NEVER)):
+        assert (subjects(result), result.exit) == ([NEVER], 4)
+        (noted,) = found(result, Check.OPEN_CAPTURES, Verdict.UNVERIFIABLE)
+        assert "`muniment recover` removes the folders" in noted.detail
+    assert verified(made).counts["captures"] == 2
+
+
+@pytest.mark.parametrize("folder", [layout.evidence, layout.claims])
+@pytest.mark.parametrize("kind", ["file", "temporary file", "link", "folder", "a link in its place"])
+def test_a_folder_that_holds_anything_is_not_that_of_a_capture_that_never_began(
+    made: Made, folder: Callable[[str], object], kind: str
+) -> None:
+    path = made.path(folder(NEVER))
+    path.parent.mkdir(parents=True)
+    if kind == "a link in its place":
+        path.symlink_to(made.root)
+    else:
+        path.mkdir()
+    if kind == "folder":
+        path.joinpath("deeper").mkdir()
+    elif kind == "link":
+        path.joinpath("link").symlink_to(made.root)
+    elif "file" in kind:
+        path.joinpath(".open.dsse.json.01234567.tmp" if "temporary" in kind else "x.warc.gz").write_bytes(b"")
+    assert verified(made).verdict is Verdict.FAIL
+
+
+def test_empty_folders_hide_no_capture_that_a_log_names_or_could_have_named(made: Made) -> None:
+    for folder in (layout.evidence, layout.claims):
+        shutil.rmtree(made.path(folder(made.captures[0])))
+        made.path(folder(made.captures[0])).mkdir()
     result = verified(made)
-    assert any("20240101T000000Z-aaaaaa" in each for each in subjects(result, Verdict.FAIL))
+    assert result.verdict is Verdict.FAIL
+    assert str(layout.opening(made.captures[0])) in subjects(result, Verdict.FAIL)
+    for bundle in made.path(layout.logs()).glob("*/tile/entries/*.p/*"):
+        bundle.chmod(0o644)
+        bundle.write_bytes(b"\x00\x01x")
+    assert str(layout.opening(made.captures[0])) in subjects(verified(made), Verdict.FAIL)
 
 
 def test_a_capture_that_lies_outside_of_the_log_is_named(made: Made, tmp_path: Path) -> None:

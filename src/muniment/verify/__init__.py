@@ -10,10 +10,10 @@ from pathlib import Path, PurePosixPath
 from muniment import layout
 from muniment.errors import JobError
 from muniment.model import Verification
-from muniment.verify.captures import check_capture, is_alive
+from muniment.verify.captures import check_capture, is_alive, note_never_begun
 from muniment.verify.checks import Depth, Findings, Outside, Scope
 from muniment.verify.conclusion import concluded
-from muniment.verify.files import extra_files, listed
+from muniment.verify.files import extra_files, is_folder_of_capture, listed
 from muniment.verify.keys import check_public_keys, note_separation
 from muniment.verify.logs import read_logs
 from muniment.verify.trust import Trust
@@ -51,13 +51,18 @@ def verify(
     alive |= {id_ for id_ in captures if is_alive(scope, id_)}
     if only is not None and only not in captures:
         raise JobError(f"{only}: there is no capture of that name in {root}; `muniment list` shows them")
+    # Where leaves could not be read, nobody knows which captures the logs name.
+    never_begun = frozenset() if logs.damaged else captures - _begun(there) - logs.places.keys() - alive
     for capture in sorted(captures if only is None else {only}):
-        check_capture(scope, capture, logs, paths, alive=capture in alive)
+        if capture in never_begun:
+            note_never_begun(scope, capture)
+        else:
+            check_capture(scope, capture, logs, paths, alive=capture in alive)
     check_public_keys(scope, there)
     if only is None:
         alive |= {id_ for id_ in captures if is_alive(scope, id_)}
         spared = {str(folder) for id_ in alive for folder in (layout.claims(id_), layout.evidence(id_))}
-        extra_files(scope, there, frozenset(spared), frozenset(logs.places))
+        extra_files(scope, there, frozenset(spared))
     note_separation(scope, logs)
     return concluded(scope, len(captures), logs, only)
 
@@ -71,3 +76,10 @@ def _captures(there: tuple[tuple[str, bool], ...]) -> set[str]:
             if layout.is_capture(folder.name) and folder in {layout.evidence(folder.name), layout.claims(folder.name)}:
                 found.add(folder.name)
     return found
+
+
+def _begun(there: tuple[tuple[str, bool], ...]) -> set[str]:
+    """Return the captures of whose folders one holds anything at all."""
+    return _captures(
+        tuple((path, is_empty) for path, is_empty in there if not (is_empty and is_folder_of_capture(path)))
+    )

@@ -23,7 +23,7 @@ from muniment.verify.statements import (
     read_statement,
 )
 
-__all__ = ["check_capture", "is_alive"]
+__all__ = ["check_capture", "is_alive", "note_never_begun"]
 
 
 def is_alive(scope: Scope, capture: str) -> bool:
@@ -53,6 +53,20 @@ def check_capture(scope: Scope, capture: str, logs: Logs, there: frozenset[str],
         if opening is not None and entry is not None:
             check_opening_place(scope, statement, opening, entry)
     _check_contents(scope, capture, opening, statement, there)
+
+
+def note_never_begun(scope: Scope, capture: str) -> None:
+    """Note a capture that has empty folders, and neither a file nor a leaf: undecided, because it may be two things.
+
+    It hides nothing: whoever took the files and the leaves away can take the folders away, too. That a log was cut
+    back is told by its checkpoints that others have seen.
+    """
+    detail = (
+        "Its folders are empty, and no log here names it. Either it was cut short before its opening was sealed, and "
+        "so before anything was fetched (then `muniment recover` removes the folders), or its files were taken away "
+        "and the log was cut back."
+    )
+    scope.findings.note(Check.OPEN_CAPTURES, capture, Verdict.UNVERIFIABLE, detail)
 
 
 def _check_opening(scope: Scope, capture: str, opening: Sealed[Opening]) -> None:

@@ -14,7 +14,7 @@ from muniment.errors import FormatError, StoreError
 from muniment.model import Check, Verdict
 from muniment.verify.checks import Scope
 
-__all__ = ["Digested", "Window", "content", "digested", "extra_files", "listed", "refuse_links"]
+__all__ = ["Digested", "Window", "content", "digested", "extra_files", "is_folder_of_capture", "listed", "refuse_links"]
 
 _BUFFER: Final = 1 << 20
 _README: Final = "README.md"
@@ -150,23 +150,20 @@ def listed(scope: Scope) -> tuple[tuple[str, bool], ...]:
     return tuple(sorted(found))
 
 
-def extra_files(
-    scope: Scope, there: tuple[tuple[str, bool], ...], spared: frozenset[str], logged: frozenset[str]
-) -> None:
+def extra_files(scope: Scope, there: tuple[tuple[str, bool], ...], spared: frozenset[str]) -> None:
     """Name every file of *there* that no check accounts for; *spared* are folders whose files are left alone.
 
-    An empty folder of a capture is named, too, but for the captures that are *logged*: what they lack is named.
+    Empty folders are no files: what a capture lacks is named by the checks of that capture.
     """
     extra = 0
     looked = 0
     for path, is_empty in there:
-        pure = PurePosixPath(path)
-        if pure.parent.as_posix() in spared or str(pure) in spared:
+        if is_empty or PurePosixPath(path).parent.as_posix() in spared:
             continue
-        looked += not is_empty
+        looked += 1
         if path in scope.findings.accounted or path in {f"{top}/{_README}" for top in _TOPS}:
             continue
-        if (is_empty and (pure.name in logged or not _capture_folder(pure))) or not os.path.lexists(scope.root / path):
+        if not os.path.lexists(scope.root / path):
             continue
         extra += 1
         detail = f"{_kind(scope.root / path)} that no sealed statement, log or key accounts for."
@@ -176,9 +173,11 @@ def extra_files(
         scope.findings.note(Check.EXTRA_FILE, "archive, manifests", Verdict.PASS, detail)
 
 
-def _capture_folder(path: PurePosixPath) -> bool:
+def is_folder_of_capture(path: str) -> bool:
+    """Say whether *path* is where one of the two folders of a capture lies."""
+    pure = PurePosixPath(path)
     try:
-        return path in {layout.evidence(path.name), layout.claims(path.name)}
+        return pure in {layout.evidence(pure.name), layout.claims(pure.name)}
     except FormatError:
         return False
 
@@ -190,6 +189,4 @@ def _kind(path: Path) -> str:
         return "Something"
     if stat.S_ISLNK(mode):
         return "A symbolic link, which is never followed,"
-    if stat.S_ISDIR(mode):
-        return "The empty folder of a capture"
     return "A file" if stat.S_ISREG(mode) else "Something that is no regular file"
