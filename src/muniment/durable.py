@@ -39,12 +39,6 @@ __all__ = [
 
 _READ_ONLY: Final = 0o444
 _PRIVATE: Final = 0o600
-_ADVICE: Final = {
-    errno.ENOSPC: "; make room on this disk, and `muniment recover` finishes what a capture had begun",
-    errno.EDQUOT: "; make room, or ask for more, and `muniment recover` finishes what a capture had begun",
-    errno.EROFS: "; the disk is mounted to be read only",
-    errno.EIO: "; the disk may be failing: copy the archive to another one, and verify the copy",
-}
 _NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
@@ -55,8 +49,7 @@ def _named(path: Path, doing: str) -> Iterator[None]:
     except FileExistsError:
         raise StoreError(path, "is there already and is never overwritten") from None
     except OSError as failure:
-        advice = _ADVICE.get(failure.errno or 0, "")
-        raise StoreError(path, f"could not {doing}: {failure.strerror or failure}{advice}") from failure
+        raise StoreError.of(path, doing, failure) from failure
 
 
 def _sync_folder(path: Path) -> None:

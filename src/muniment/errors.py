@@ -4,6 +4,10 @@ Each says in one sentence where, what was expected and what was found, so that t
 None derives from ``ValueError``: a bug in our own code must never look like damaged evidence.
 """
 
+import errno
+from collections.abc import Mapping
+from typing import Final, Self
+
 __all__ = [
     "ArchiveLocked",
     "DigestMismatch",
@@ -41,6 +45,14 @@ class FetchError(MunimentError):
         self.detail = detail
 
 
+_ADVICE: Final[Mapping[int, str]] = {
+    errno.ENOSPC: "; make room on this disk, and `muniment recover` finishes what a capture had begun",
+    errno.EDQUOT: "; make room, or ask for more, and `muniment recover` finishes what a capture had begun",
+    errno.EROFS: "; the disk is mounted to be read only",
+    errno.EIO: "; the disk may be failing: copy the archive to another one, and verify the copy",
+}
+
+
 class StoreError(MunimentError):
     """The disk did not do what was asked: stop at once; nothing is retried as if it were clean (exit 74)."""
 
@@ -48,6 +60,12 @@ class StoreError(MunimentError):
         super().__init__(f"{where}: {what}")
         self.where = str(where)
         self.what = what
+
+    @classmethod
+    def of(cls, where: object, doing: str, failure: OSError) -> Self:
+        """Return that *doing* failed at *where*, with what the system says and what can be done about it."""
+        advice = _ADVICE.get(failure.errno or 0, "")
+        return cls(where, f"could not {doing}: {failure.strerror or failure}{advice}")
 
 
 class ArchiveLocked(StoreError):

@@ -95,4 +95,4 @@ def _named(path: Path, done: str) -> Iterator[None]:
     try:
         yield
     except OSError as failure:
-        raise StoreError(path, f"could not be {done}: {failure.strerror or failure}") from failure
+        raise StoreError.of(path, f"be {done}", failure) from failure

@@ -38,7 +38,7 @@ def test_a_full_disk_is_a_store_error_and_closing_says_nothing(tmp_path: Path) -
     try:
         with small_disk(tmp_path / "disk", 1 << 20) as disk:
             file = scratch.nameless(disk.seen)
-            with pytest.raises(StoreError, match="No space"):
+            with pytest.raises(StoreError, match="No space left on device; make room"):
                 file.write(bytes(2 << 20))
             file.close()
     except OSError as refused:

@@ -53,4 +53,4 @@ class Spool:
             while view:
                 view = view[self._stream.write(view) :]
         except OSError as failure:
-            raise StoreError("the spool of a response", f"could not be written: {failure.strerror}") from failure
+            raise StoreError.of("the spool of a response", "be written", failure) from failure

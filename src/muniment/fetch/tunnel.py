@@ -332,7 +332,7 @@ class _Spooling:
                 while view:
                     view = view[self._file.write(view) :]
         except OSError as failure:
-            raise StoreError("the spool of a connection", f"could not be written: {failure.strerror}") from failure
+            raise StoreError.of("the spool of a connection", "be written", failure) from failure
 
 
 def _microseconds(moment: datetime) -> int:
