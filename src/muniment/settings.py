@@ -82,26 +82,65 @@ def parse(content: bytes, kind: type[Settings], path: Path) -> Settings:
 
 def _explain(path: Path, content: str, wrong: str, kind: type) -> str:
     unknown = re.search(r"unknown field `([^`]*)`", wrong)
-    key = unknown[1] if unknown else next(iter(re.findall(r"\$(?:\[\.\.\.\])?[\w.\-\[\]]*?\.([\w-]+)`?$", wrong)), "")
-    place = str(path)
-    for number, line in enumerate(content.splitlines(), 1):
-        if key and re.match(rf"\s*(?:\[+\s*)?\"?{re.escape(key)}\"?\s*[\]=.]", line):
-            place = f"{path}, line {number}"
-            break
+    at = re.search(r" - at `\$\.?([^`]*)`$", wrong)
+    where = at[1] if at else ""
+    number = _line(content, f"{where}.{unknown[1]}".lstrip(".") if unknown else where)
+    place = f"{path}, line {number}" if number else str(path)
     if unknown is None:
         return f"{place}: {wrong}"
-    close = difflib.get_close_matches(key, sorted(set(_names(kind))), n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else f"; known are: {', '.join(sorted(set(_names(kind))))}"
-    return f"{place}: unknown key {key!r}{hint}"
+    table = re.sub(r"\[[0-9]+\]", "", where)
+    return f"{place}: unknown key {unknown[1]!r}; {_hint(unknown[1], table, kind)}"
 
 
-def _names(kind: Any) -> Iterator[str]:
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        for field in msgspec.structs.fields(kind):
-            yield field.encode_name
-            yield from _names(field.type)
-    for inner in getattr(kind, "__args__", ()):
-        yield from _names(inner)
+def _line(content: str, wanted: str) -> int:
+    """Return the number of the line of *content* that begins *wanted*, such as ``log[0].origin``; 0 where none does."""
+    table = ""
+    times: dict[str, int] = {}
+    for number, line in enumerate(content.splitlines(), 1):
+        match = re.match(r"(\[*)([\w\s.\"'-]+)[\]=]", line.strip())
+        if match is None:
+            continue
+        key = re.sub(r"[\s\"']", "", match[2])
+        if match[1] == "[[":
+            times[key] = times.get(key, -1) + 1
+            key = f"{key}[{times[key]}]"
+        if match[1]:
+            table = key
+        else:
+            key = f"{table}.{key}".lstrip(".")
+        if re.match(rf"{re.escape(wanted)}(?:$|[.[])", key):
+            return number
+    return 0
+
+
+def _hint(key: str, where: str, kind: type) -> str:
+    """Return what to write instead of *key*, which the table *where* does not know: near at hand first."""
+    known = list(_keys(kind))
+    here = sorted(name for table, name, _ in known if table == where)
+    if close := difflib.get_close_matches(key, here, n=1):
+        return f"did you mean {close[0]!r}?"
+    close = difflib.get_close_matches(key, sorted({name for _, name, _ in known}), n=1)
+    for table, name, header in known if close else ():
+        if name == close[0]:
+            spelling = header or (f"{name} in [{table}]" if table else f"{name} above the first table")
+            return f"did you mean {spelling}, outside of [{where}]?" if where else f"did you mean {spelling}?"
+    return f"known are: {', '.join(here)}"
+
+
+def _keys(kind: Any, table: str = "") -> Iterator[tuple[str, str, str]]:
+    """Yield each key of *kind*: the table that it stands in, its name, and the header that begins it as a table."""
+    for field in msgspec.structs.fields(kind):
+        name = field.encode_name
+        path = f"{table}.{name}".lstrip(".")
+        inner = [each for each in (field.type, *getattr(field.type, "__args__", ())) if _is_table(each)]
+        header = "" if not inner else f"[{path}]" if inner[0] is field.type else f"[[{path}]]"
+        yield table, name, header
+        for each in inner:
+            yield from _keys(each, path)
+
+
+def _is_table(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def text(value: str) -> str:

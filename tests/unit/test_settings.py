@@ -8,6 +8,7 @@ from muniment import settings
 from muniment.capture.archive import LimitsTable, Settings, limits
 from muniment.errors import JobError
 from muniment.rules import Limits
+from muniment.verify.trust import _TrustFile
 
 GOOD = '[archive]\nname = "a"\norigin = "a.abcdef"\noperator = "Desk"\n'
 
@@ -42,6 +43,43 @@ def test_a_misspelt_key_is_named_with_its_line_and_a_suggestion(tmp_path: Path) 
     path.write_text(GOOD + "\n[limits]\nmax-tiem = '5m'\n")
     with pytest.raises(JobError, match=r"line 7: unknown key 'max-tiem'; did you mean 'max-time'\?"):
         settings.read(path, Settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[limits]\n[capture.limits]\n", "line 6: unknown key 'limits'; did you mean [limits], outside of [capture]?"),
+        ("[capture]\n'limits' = 1\n", "line 6: unknown key 'limits'; did you mean [limits], outside of [capture]?"),
+        ("[capture]\nlimit = 1\n", "line 6: unknown key 'limit'; did you mean [limits], outside of [capture]?"),
+        ("limits.cited = 1\n", "line 5: unknown key 'limits'; did you mean [limits], outside of [archive]?"),
+        (
+            "[capture]\nmax-time = '5m'\n",
+            "unknown key 'max-time'; did you mean max-time in [limits], outside of [capture]?",
+        ),
+        ("[max-time]\n", "line 5: unknown key 'max-time'; did you mean max-time in [limits]?"),
+        ("[limit]\n", "line 5: unknown key 'limit'; did you mean 'limits'?"),
+        ("[limits]\nx = 1\n[capture]\nx = 1\n", "line 6: unknown key 'x'; known are: delay, idle-timeout, "),
+        ("[[x]]\n", "line 5: unknown key 'x'; known are: archive, capture, limits"),
+        ("[capture]\nx = 1\n", "line 6: unknown key 'x'; known are: ca-file, cited, tls, user-agent"),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_told_where_it_belongs(text: str, says: str) -> None:
+    with pytest.raises(JobError) as mistake:
+        settings.parse((GOOD + text).encode(), Settings, Path("muniment.toml"))
+    assert says in str(mistake.value)
+
+
+def test_of_tables_that_come_several_times_the_right_one_is_named() -> None:
+    with pytest.raises(JobError) as mistake:
+        settings.parse(b"[[log]]\nwitness = 1\n", _TrustFile, Path("trust.toml"))
+    told = "trust.toml, line 2: unknown key 'witness'; did you mean [[witness]], outside of [log]?"
+    assert str(mistake.value) == told
+    for first, second, line in (("1", "'a'", 2), ("'a'", "1", 5)):
+        two = f"[[log]]\norigin = {first}\nvkey = 'b'\n[[log]]\norigin = {second}\nvkey = 'b'\n"
+        with pytest.raises(JobError, match=rf"^trust\.toml, line {line}: Expected `str`, got `int`"):
+            settings.parse(two.encode(), _TrustFile, Path("trust.toml"))
+    with pytest.raises(JobError, match=r"line 4: Object missing required field `vkey`"):
+        settings.parse(b"[[log]]\norigin = 'a'\nvkey = 'b'\n[[log]]\norigin = 'a'\n", _TrustFile, Path("trust.toml"))
 
 
 def test_a_value_of_another_type_is_named_with_its_line(tmp_path: Path) -> None:
