@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import json
+import re
 import shutil
 import signal
 import sqlite3
@@ -34,7 +35,7 @@ from captures import (
     truncated,
 )
 from conftest import SampleCapture
-from muniment import catalogue, layout, verify
+from muniment import canonical, catalogue, layout, verify
 from muniment.capture import commit
 from muniment.catalogue import claims, facts, rows
 from muniment.digest import Digest
@@ -424,6 +425,18 @@ def test_lines_that_are_not_counted_through_are_refused(told: tuple[Path, str]) 
         claims._manifest(root, lying)
 
 
+@pytest.mark.parametrize("name", [b"size", b"length"])
+def test_numbers_that_the_index_could_not_add_up_are_refused(told: tuple[Path, str], name: bytes) -> None:
+    root, capture = told
+    statement = claims.read(root, capture).statement
+    path = root / layout.manifest(capture)
+    for number in re.findall(rb'"%s":[0-9]+' % name, path.read_bytes())[:2]:
+        digest = rewritten(path, number, b'"%s":%d' % (name, canonical.LARGEST))
+    lying = replace(statement, subjects=((str(layout.manifest(capture)), digest),))
+    with pytest.raises(FormatError, match=r"manifest\.jsonl: expected sizes and lengths of less than 2\*\*53 in all"):
+        claims._manifest(root, lying)
+
+
 def test_a_log_that_cannot_be_read_is_named(told: tuple[Path, str]) -> None:
     root, _ = told
     for bundle in (root / layout.logs()).rglob("entries/**/*"):
@@ -477,7 +490,7 @@ def test_a_rebuild_that_fails_leaves_the_old_index_answering(
 KILLED = """
 import os, pkgutil, signal, sys
 from pathlib import Path
-from muniment import catalogue, layout, verify
+from muniment import canonical, catalogue, layout, verify
 place, _, name = sys.argv[2].rpartition(".")
 setattr(pkgutil.resolve_name(place), name, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
 catalogue.rebuild(Path(sys.argv[1]), Path(sys.argv[1]) / layout.INDEX, lambda _: None)

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -413,6 +414,19 @@ def test_a_record_whose_line_was_taken_out_is_named_from_the_warc_file(made: Mad
     assert [each for each in found(result, Check.MANIFEST) if "used all the same" in each.detail]
     (statement,) = found(result, Check.STATEMENT)
     assert "number of records" in statement.detail
+
+
+@pytest.mark.parametrize("name", [b"size", b"length"])
+def test_numbers_that_sum_to_more_than_json_holds_are_named_once(made: Made, name: bytes) -> None:
+    pattern = re.compile(rb'"%s":[0-9]+' % name)
+    for other, times in ((0, 0), (1, 1)):
+
+        def grown(raw: list[bytes], other: int = other) -> list[bytes]:
+            first = pattern.sub(b'"%s":%d' % (name, canonical.LARGEST), raw[1])
+            return [raw[0], first, *(pattern.sub(b'"%s":%d' % (name, other), each) for each in raw[2:])]
+
+        told = [each for each in found(_manifest(made, grown), Check.MANIFEST) if "2**53" in (each.expected or "")]
+        assert len(told) == times
 
 
 def test_a_line_that_is_doubled_names_a_record_twice(made: Made) -> None:

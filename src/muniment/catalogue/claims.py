@@ -165,6 +165,10 @@ def _manifest(root: Path, statement: Statement) -> tuple[Description, tuple[Reco
     for n, record in enumerate(records, 1):
         if record.n != n:
             raise FormatError(f"{where}, line {n}", expected=f"n {n}", found=str(record.n))
+    # The index adds them up, and holds no larger numbers.
+    most = max(sum(line.size for line in records), sum(line.position.length for line in records))
+    if most > canonical.LARGEST:
+        raise FormatError(where, expected="sizes and lengths of less than 2**53 in all", found=str(most))
     return description, records
 
 

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from muniment import layout, manifest
+from muniment.canonical import LARGEST
 from muniment.digest import Digest
 from muniment.errors import FormatError, StoreError
 from muniment.log.tree import Frontier, leaf_hash
@@ -29,6 +30,8 @@ class Lines:
     number: int = 0
     records: int = 0
     attempts: int = 0
+    size: int = 0
+    length: int = 0
     failed: bool = False
     frontier: Frontier = field(default_factory=Frontier)
     digest: Digest | None = None
@@ -95,6 +98,10 @@ def _read_lines(scope: Scope, path: str, stream: Digested, evidence: Evidence) -
         lines.failed = True
         error = FormatError(path, expected="a line about the capture", found="an empty file")
         scope.findings.add(judged(Check.MANIFEST, path, error))
+    if (most := max(lines.size, lines.length)) > LARGEST:
+        lines.failed = True
+        error = FormatError(path, expected="sizes and lengths of less than 2**53 in all", found=str(most))
+        scope.findings.add(judged(Check.MANIFEST, path, error))
     lines.digest = stream.digest()
     return lines
 
@@ -108,6 +115,8 @@ def _take_line(where: str, number: int, raw: bytes, lines: Lines, evidence: Evid
     line = manifest.decode_record(raw[:-1], where)
     lines.attempts += line.kind is Kind.ATTEMPT
     lines.records += line.kind is not Kind.ATTEMPT
+    lines.size += line.size
+    lines.length += line.position.length
     _count_peer(line, lines)
     evidence.take(line)
     if line.n != number:
