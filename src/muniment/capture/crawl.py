@@ -16,8 +16,8 @@ from urllib.parse import quote
 from muniment import canonical, extract
 from muniment.capture.appraisal import PARSED, Body, appraised, media, read, readable
 from muniment.capture.frontier import Frontier, Want
+from muniment.capture.memory import Memory
 from muniment.capture.recorder import Fact, Recorder
-from muniment.capture.room import Room
 from muniment.capture.space import Space
 from muniment.errors import FetchError
 from muniment.extract import article, media_facts
@@ -64,7 +64,7 @@ class Crawl:
     _failure: BaseException | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     # Two pages of the largest size; of ordinary ones more than there are workers.
-    _room: Room = field(default_factory=lambda: Room(2 * PARSED))
+    _memory: Memory = field(default_factory=lambda: Memory(2 * PARSED))
     _workers: list[threading.Thread] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -241,7 +241,7 @@ class Crawl:
         if not kind:
             return None
         coded = exchange.field_value("content-encoding")
-        shrink = held.enter_context(self._room.held(PARSED if coded else min(exchange.response_size, PARSED)))
+        shrink = held.enter_context(self._memory.held(PARSED if coded else min(exchange.response_size, PARSED)))
         body = read(exchange, kind)
         shrink(len(body.content))
         return body

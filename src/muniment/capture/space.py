@@ -1,4 +1,4 @@
-"""Room on the disk of the archive: a capture pauses before the disk is full, and goes on when there is room again.
+"""Space on the disk of the archive: a capture pauses before the disk is full, and goes on when there is some again.
 
 What was received is written a second time, into the WARC file, so what still waits for that counts as used already.
 """
@@ -19,7 +19,7 @@ _LOOK: Final = 0.5
 
 
 class Space:
-    """The room that is left above the limit min-free, which many threads wait for.
+    """The space that is left above the limit min-free, which many threads wait for.
 
     *owed* says how many octets were received and are not in a WARC file yet, *told* is told in a sentence when the
     capture pauses and when it goes on. A floor of nothing never pauses: then the disk may fill. Not promised: that it

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["Room"]
+__all__ = ["Memory"]
 
 
-class Room:
+class Memory:
     """So many octets of memory that many threads share; who asks for more than there is waits for the others."""
 
     def __init__(self, octets: int) -> None:
