@@ -84,6 +84,9 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "message.coding": ("unit/test_coding.py",),
     "tls.attribution": ("unit/test_attribution.py", "properties/test_handshakes.py"),
     "warc.fields": ("unit/test_warc_fields.py",),
+    "capture.reckoning": ("unit/test_reckoning.py",),
+    "capture.verdict": ("unit/test_verdict.py",),
+    "fetch.decoding.crossing": ("unit/test_crossing.py",),
     "index.folding": ("unit/test_folding.py",),
     "verify.trust": ("unit/test_trust.py",),
 }

@@ -152,12 +152,14 @@ def talk(
     session: ssl.SSLSession | None = None,
     close: bool = True,
     name: str = NAME,
+    request: bytes = REQUEST,
+    answer: bytes = ANSWER,
 ) -> Recorded:
     """Return a connection between *client* and *server*, called *name*, that asked, answered and ended."""
     wire = _Wire(client, server, session, name)
     wire.shake()
-    wire.say(Side.CLIENT, REQUEST)
-    wire.say(Side.SERVER, ANSWER)
+    wire.say(Side.CLIENT, request)
+    wire.say(Side.SERVER, answer)
     if close:
         wire.close()
     recorded = wire.recorded

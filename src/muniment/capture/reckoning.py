@@ -41,8 +41,6 @@ _DESTINATIONS: Final = {
     "serviceworker": Role.SCRIPT,
     "image": Role.IMAGE,
     "font": Role.FONT,
-    "video": Role.VIDEO,
-    "audio": Role.AUDIO,
     "track": Role.TEXT,
 }
 _LISTED: Final = 1000
@@ -74,7 +72,7 @@ class Reckoning:
     matched: int
     missing: tuple[Missing, ...]
     unreported: tuple[tuple[Key, int], ...]
-    left_out: int = 0
+    left_out: int
 
 
 def reckon(asked: Iterable[Asked], crossed: Counter[Key], refused: Sequence[Refusal], left_out: int = 0) -> Reckoning:
@@ -120,11 +118,10 @@ def _missing(asked: Asked, refused: Sequence[Refusal]) -> Missing:
 
 def _turned_away(url: str, refused: Sequence[Refusal]) -> Refusal | None:
     try:
-        # WebSockets go where their http counterparts do.
-        asked = Url.parse(url.replace("ws", "http", 1) if url.startswith("ws") else url)
+        asked = Url.parse(url)
     except FormatError:
         return None
-    place = asked.host.strip("[]"), asked.port
+    place = asked.host, asked.port
     return next((each for each in reversed(refused) if (each.host.strip("[]"), each.port) == place), None)
 
 
@@ -162,8 +159,9 @@ class Roles:
 
 def _is_sound(asked: Asked | None) -> bool:
     """Whether a URL ends as those of sounds do: all that there is to go by where no answer came."""
-    path = asked.url.partition("?")[0].lower() if asked is not None else ""
-    return asked is not None and asked.status is None and path.endswith(_SOUNDS)
+    if asked is None or asked.status is not None:
+        return False
+    return asked.url.partition("?")[0].lower().endswith(_SOUNDS)
 
 
 def encode(found: Reckoning) -> dict[str, Any]:

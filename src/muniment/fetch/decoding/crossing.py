@@ -120,12 +120,10 @@ class Crossing:
         if self.tls is None:
             return
         for side in Side:
-            found = self.tls.progress(side)
-            if found.waiting is None or found.fault is not None or found.close is not Close.OPEN:
-                continue
-            # A message that never came is a handshake that was broken off, which is no fault of the reading.
-            lacking = isinstance(found.waiting, Label) and self._asked_something
-            self._given_up[side] = f"the {side}'s direction: the key log has no {found.waiting}" if lacking else ""
+            if (waiting := self.tls.progress(side).waiting) is not None:
+                # A message that never came is a handshake that was broken off, which is no fault of the reading.
+                lacking = isinstance(waiting, Label) and self._asked_something
+                self._given_up[side] = f"the {side}'s direction: the key log has no {waiting}" if lacking else ""
 
     @property
     def _asked_something(self) -> bool:
@@ -140,14 +138,13 @@ class Crossing:
                 moved |= self._push(tls, side)
 
     def _push(self, tls: Connection, side: Side) -> bool:
-        """Feed what waits of *side* as far as it is taken; say whether anything came of it."""
+        """Feed what waits of *side* as far as it is taken; say whether anything was, for which the other may wait."""
         unfed, moved = self._unfed[side], False
         while True:
             piece = unfed[0] if unfed else None
             before = tls.progress(side).position
             for read in tls.feed(side, piece.octets[piece.fed :] if piece else b""):
                 self._read[read.side].append(read)
-                moved = True
             if piece is None:
                 return moved
             taken = tls.progress(side).position - before
