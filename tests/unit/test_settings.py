@@ -74,6 +74,10 @@ def test_of_tables_that_come_several_times_the_right_one_is_named() -> None:
         settings.parse(b"[[log]]\nwitness = 1\n", _TrustFile, Path("trust.toml"))
     told = "trust.toml, line 2: unknown key 'witness'; did you mean [[witness]], outside of [log]?"
     assert str(mistake.value) == told
+    with pytest.raises(
+        JobError, match=r"did you mean witnesses_needed above the first table, outside of \[witness\]\?"
+    ):
+        settings.parse(b"[[witness]]\nwitnesses_needed = 1\n", _TrustFile, Path("trust.toml"))
     for first, second, line in (("1", "'a'", 2), ("'a'", "1", 5)):
         two = f"[[log]]\norigin = {first}\nvkey = 'b'\n[[log]]\norigin = {second}\nvkey = 'b'\n"
         with pytest.raises(JobError, match=rf"^trust\.toml, line {line}: Expected `str`, got `int`"):

@@ -243,6 +243,14 @@ def test_a_capture_that_was_killed_before_its_opening_is_no_pass_and_no_forgery(
     assert verified(made).counts["captures"] == 2
 
 
+def test_recovery_ends_what_never_began(own: Made) -> None:
+    for folder in (layout.evidence, layout.claims):
+        own.path(folder(NEVER)).mkdir(parents=True)
+    assert verified(own).verdict is Verdict.UNVERIFIABLE
+    _recovered(own, NEVER)
+    assert verified(own).verdict is Verdict.PASS
+
+
 @pytest.mark.parametrize("folder", [layout.evidence, layout.claims])
 @pytest.mark.parametrize("kind", ["file", "temporary file", "link", "folder", "a link in its place"])
 def test_a_folder_that_holds_anything_is_not_that_of_a_capture_that_never_began(

@@ -194,6 +194,7 @@ class Connection:
         end = self._ends[half.side]
         if end.is_over:
             return False
+        end.waiting = None
         rules: _Rules = self._chosen or self._opening
         try:
             record = half.records.first()
