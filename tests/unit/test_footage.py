@@ -233,7 +233,9 @@ def test_a_film_that_never_comes_ends_with_the_time_of_the_capture_and_is_listed
     done = archive.capture(silent, "--max-time", "8s")
     assert done.status == 3
     reasons = {each["url"].rpartition("/")[2]: each["reason"] for each in done.json["missing"]}
-    assert reasons == {"list.m3u8": "limit-time", "first.ts": "truncated-time"}
+    # Whichever is cut first, the connection by its bound or the program that holds it.
+    assert reasons.pop("first.ts") in {"truncated-time", "interrupted"}
+    assert reasons == {"list.m3u8": "limit-time"}
     assert archive.records("conversion") == []
     assert muniment("verify", cwd=archive.root).status == 0
 

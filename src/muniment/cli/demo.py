@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from muniment.sample import Site, second
 
-__all__ = ["demo"]
+__all__ = ["arguments", "demo", "differences"]
 
 
 @click.group()
@@ -45,7 +45,7 @@ def serve(room: Room, *, port: int, folder: Path | None, edition: int) -> None:
 
     with _served(edition, (folder or room.home / "demo").absolute(), port) as site:
         click.echo("The sample article is served. In another terminal, inside an archive, run:\n")
-        click.echo("muniment capture " + safe(" ".join(_arguments(site))))
+        click.echo("muniment capture " + safe(" ".join(arguments(site))))
         tell("\nCtrl-C ends it.")
         _wait()
 
@@ -71,7 +71,8 @@ def _wait() -> None:
     signal.sigwait({signal.SIGINT, signal.SIGTERM})
 
 
-def _arguments(site: "Site | second.Site") -> list[str]:
+def arguments(site: "Site | second.Site") -> list[str]:
+    """Return the arguments by which ``capture`` takes the sample, and reaches nothing else."""
     resolved = [part for each in site.resolve for part in ("--resolve", each)]
     return [site.url, "--cited", "1", *resolved, "--no-dns", "--allow-net", "127.0.0.0/8", "--ca-file",
             str(site.ca_file)]  # fmt: skip
@@ -94,8 +95,8 @@ def run(room: Room, *, delay: str) -> int:
     if not (root / "muniment.toml").exists():
         steps.run("init", ".", "--name", "demo", "--operator", "Demo desk")
     with served(home / "site") as site:
-        captured = json.loads(steps.run("capture", *_arguments(site), "--delay", delay, "--json", status=3))
-        unplanned = _differences(site, captured)
+        captured = json.loads(steps.run("capture", *arguments(site), "--delay", delay, "--json", status=3))
+        unplanned = differences(site, captured)
     steps.run("verify")
     steps.run("extract", captured["id"], "--role", "video", "--out", str(root / "demo" / captured["id"]))
     steps.run("list")
@@ -122,7 +123,7 @@ def run(room: Room, *, delay: str) -> int:
     return 0
 
 
-def _differences(site: "Site", captured: dict[str, Any]) -> list[str]:
+def differences(site: "Site", captured: dict[str, Any]) -> list[str]:
     """Return what the capture reports otherwise than it was planted, a line each."""
     planned = {(each.url, each.reason) for each in site.planted}
     reported = {(each["url"], each["reason"]) for each in captured["missing"]}

@@ -4,15 +4,20 @@ import os
 import platform
 import shutil
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from muniment.cli import Room, echo_json, json_option
+from muniment.cli import Room, echo_json, json_option, tell
+
+if TYPE_CHECKING:
+    from muniment.cli.trial import Seen
 
 __all__ = ["doctor"]
 
@@ -28,22 +33,94 @@ class _Symptom:
 
 
 @click.command()
+@click.option("--fix", is_flag=True, help="Install the programs that are missing, where that can be done.")
+@click.option(
+    "--live",
+    type=click.Path(path_type=Path),
+    metavar="URLS.txt",
+    help="Capture each URL of this file, one a line, and say what real sites give; nothing of it is kept.",
+)
 @json_option
 @click.pass_obj
-def doctor(room: Room, *, as_json: bool) -> int:
-    """Say what this machine has, what is missing, and the exact line that mends it."""
-    from muniment.report.words import safe
+def doctor(room: Room, *, fix: bool, live: Path | None, as_json: bool) -> int:
+    """Say what this machine has, what is missing, and the exact line that mends it; then try it on the sample."""
+    from muniment.cli import trial
 
-    found = [*_machine(), *_places(room), *_archive(room)]
+    wanted = trial.lines(live) if live else []
+    if fix:
+        _fix()
+    found: list[_Symptom] = []
+    for each in (*_machine(), *_places(room), *_archive(room), *_tried()):
+        found.append(each)
+        if not as_json:
+            _show(each)
+    seen = []
+    for row in trial.live(wanted) if wanted else ():
+        seen.append(row)
+        if not as_json:
+            _show_seen(row)
     status = 0 if all(each.fit for each in found) else 1
     if as_json:
-        echo_json({"schema": "muniment.doctor/1", "findings": [asdict(each) for each in found], "exit": status})
-        return status
-    for each in found:
-        click.echo(f"{'fit ' if each.fit else 'LACK'}  {each.what:<28} {safe(each.found)}")
-        if not each.fit and each.remedy:
-            click.echo(f"      {'':<28} {safe(each.remedy)}")
+        document = {"schema": "muniment.doctor/1", "findings": [asdict(each) for each in found], "exit": status}
+        echo_json(document | ({"live": [asdict(each) for each in seen]} if wanted else {}))
     return status
+
+
+def _show(symptom: _Symptom) -> None:
+    from muniment.report.words import safe
+
+    click.echo(f"{'fit ' if symptom.fit else 'LACK'}  {symptom.what:<28} {safe(symptom.found)}")
+    if not symptom.fit and symptom.remedy:
+        click.echo(f"      {'':<28} {safe(symptom.remedy)}")
+    sys.stdout.flush()
+
+
+def _show_seen(seen: "Seen") -> None:
+    from muniment.report.words import safe
+
+    asked = f"asked {seen.asked:,}, recorded {seen.recorded:,}" if seen.asked else f"{seen.resources:,} resources"
+    lacking = ", ".join(f"{number} {reason}" for reason, number in seen.missing.items()) or "nothing"
+    films = f", films {seen.films}" if seen.films else ""
+    click.echo(f"\n{safe(seen.url)}")
+    click.echo(f"  {seen.verdict:<11} {seen.status or '-':<4} {asked}{films}, missing {lacking}; {seen.seconds:g} s")
+    for words in filter(None, (seen.title, seen.detail)):
+        click.echo(f"  {'':<11}      {safe(words)[:200]}")
+    sys.stdout.flush()
+
+
+def _tried() -> Iterator[_Symptom]:
+    from muniment.cli.trial import self_test
+
+    fit, words = self_test()
+    yield _Symptom("self-test on loopback", fit, words, "report it with what `muniment doctor --json` prints")
+
+
+def _fix() -> None:
+    """Install what captures use and this machine lacks, or name the line."""
+    there = {"chromium": _has_browser(), "ffmpeg": shutil.which("ffmpeg") is not None}
+    lacking = [name for name, found in there.items() if not found]
+    if not lacking:
+        tell("Nothing has to be installed.")
+        return
+    if sys.platform == "darwin":
+        tell(f"To install what is missing: brew install {' '.join(lacking)}")
+        return
+    install = ["apt-get", "install", "-y", *lacking]
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        tell(f"Only root may install programs. As root: {' '.join(install)}")
+        return
+    for command in (["apt-get", "update"], install):
+        tell(f"$ {' '.join(command)}")
+        done = subprocess.run(command, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, stdout=2, check=False)
+        if done.returncode:
+            tell(f"That ended with status {done.returncode}; what it said stands above.")
+            return
+
+
+def _has_browser() -> bool:
+    from muniment.fetch.browser.find import find
+
+    return any(each.fit for each in find())
 
 
 def _browser() -> str:
