@@ -11,7 +11,7 @@ BIN := .venv/bin
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 	  { echo "The venv could not be made. On Debian or Ubuntu, as root: apt-get install -y python3-venv"; exit 1; }
 	@echo "Installing muniment and its libraries into .venv ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo,media]'
 	@touch $@
 
 .venv/installed-tests: .venv/installed pyproject.toml

@@ -1,11 +1,14 @@
 """What an answer amounts to in the role in which it was wanted; the same whoever fetched it."""
 
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import BinaryIO, Final
 
-from muniment.errors import FormatError
-from muniment.extract import media_facts
+from muniment.capture import lying
+from muniment.errors import FormatError, StoreError
+from muniment.extract import inspection, media_facts
 from muniment.message import entity
 from muniment.model import Exchange, Framing, Reason, Role
 
@@ -17,6 +20,7 @@ PARSED: Final = 4 << 20
 """How much of a page or style is looked into; what lies behind is kept, and a failed attempt says so."""
 _READ: Final = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "text/css"})
 _MEDIA: Final = frozenset({Role.IMAGE, Role.VIDEO, Role.AUDIO})
+_PATIENCE: Final = inspection.Patience(60, 10)
 # An answer of these roles that holds nothing is no answer; scripts and styles may be empty on purpose.
 _NEVER_EMPTY: Final = PAGES | {Role.IMAGE, Role.VIDEO, Role.AUDIO, Role.DOCUMENT, Role.FONT}
 
@@ -59,8 +63,11 @@ def read(exchange: Exchange, kind: str) -> Body:
     return Body(kind, charset[1] if charset else None, bytes(body[:PARSED]), "" if cut else fault, cut)
 
 
-def media(exchange: Exchange, role: Role) -> media_facts.Media | None:
-    """Return what the answer shows of itself where it is to be, or calls itself, something seen or heard."""
+def media(exchange: Exchange, role: Role, remaining: Callable[[], float] | None = None) -> media_facts.Media | None:
+    """Return what the answer shows of itself where it is to be, or calls itself, something seen or heard.
+
+    It is looked into for the *remaining* seconds at most; without them as long as this process has patience.
+    """
     declared = exchange.field_value("content-type").partition(";")[0].strip().lower()[:200]
     wanted = role in _MEDIA or Role.__members__.get(declared.partition("/")[0].upper()) in _MEDIA
     if exchange.response is None or (exchange.status or 0) // 100 != 2 or not wanted:
@@ -74,7 +81,25 @@ def media(exchange: Exchange, role: Role) -> media_facts.Media | None:
     except FormatError as broken:
         fault = str(broken)
     cut = len(head) >= media_facts.LOOKED_INTO
-    return media_facts.looked_into(bytes(head), declared, fault="" if cut else fault)
+    known = media_facts.looked_into(bytes(head), declared, fault="" if cut else fault)
+    return _inspected(exchange, exchange.response, known, remaining)
+
+
+def _inspected(
+    exchange: Exchange, response: BinaryIO, known: media_facts.Media, remaining: Callable[[], float] | None
+) -> media_facts.Media:
+    begins = exchange.field_value("content-range").strip().lower()
+    if exchange.status == 206 and not begins.startswith("bytes 0-"):
+        return replace(known, notes=(*known.notes, f"it was not looked into: it is a part of a file ({begins[:80]})"))
+    began = time.monotonic()
+    try:
+        with lying.content(response, cut=exchange.truncated is not None or exchange.status == 206) as found:
+            return inspection.inspected(known, found, remaining or _PATIENCE.remaining)
+    except (FormatError, StoreError) as failure:
+        return replace(known, notes=(*known.notes, f"it was not looked into: {failure}"))
+    finally:
+        if remaining is None:
+            _PATIENCE.use(time.monotonic() - began)
 
 
 def appraised(exchange: Exchange, role: Role) -> Exchange:

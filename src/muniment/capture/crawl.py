@@ -163,7 +163,7 @@ class Crawl:
             answered = named.response is not None
             role = Role.REDIRECT if named.reason is Reason.REDIRECT else want.role
             with ExitStack() as held:
-                body, shown = self._body(named, role, held), media(named, role)
+                body, shown = self._body(named, role, held), media(named, role, self._remaining)
                 self.said(named, role)
                 record_id = self.recorder.take(named, role, parent)
                 if shown is not None:

@@ -15,7 +15,7 @@ from muniment.message.coding import decoded, named
 from muniment.message.head import MAX_HEAD, Head, end_of_head, parse_head
 from muniment.model import Framing
 
-__all__ = ["Entity", "content", "measure", "payload", "stored_head"]
+__all__ = ["Entity", "content", "measure", "payload", "plain", "stored_head"]
 
 _PIECE: Final = 64 << 10
 
@@ -75,6 +75,20 @@ def content(block: BinaryIO, *, cap: int) -> Iterator[bytes]:
     """
     head = stored_head(block)
     return _content(_payload(_rest(block), head, _Faults()), head, cap)
+
+
+def plain(block: BinaryIO) -> tuple[int, int] | None:
+    """Return where the content of *block* lies in it as it is, and its length; None where codings must be taken off.
+
+    Raises FormatError only where there is no head.
+    """
+    head = stored_head(block)
+    if head.framing is Framing.CHUNKED or _codings(head):
+        return None
+    length = block.seek(0, 2) - head.size  # from the end
+    if head.framing is Framing.LENGTH:
+        length = min(length, head.length or 0)
+    return head.size, 0 if head.framing is Framing.EMPTY else length
 
 
 def measure(block: BinaryIO, *, cap: int) -> Entity:
