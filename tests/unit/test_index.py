@@ -20,7 +20,9 @@ from muniment.index import (
     CaptureRow,
     ConnectionRow,
     FailureRow,
+    HashRow,
     LinkRow,
+    MediaRow,
     Query,
     RecordRow,
     ResourceRow,
@@ -75,6 +77,8 @@ def rows(identity: str = ID, url: str = "https://x.example/", title: str = "Titl
         failures=[FailureRow(identity, 1, url, None, Reason.DNS, "", "no such name", retryable=True, record_id=ANSWER)],
         articles=[ArticleRow(identity, 1, url, Role.ARTICLE, title, "muniment.article/1", "trafilatura/2", len(text))],
         assertions=[AssertionRow(identity, 1, 0, "headline", title, title, "meta:og:title")],
+        media=[MediaRow(identity, 1, "image/jpeg", 640, 480, None, "", None, "muniment.media/2")],
+        hashes=[HashRow(identity, 1, 0, None, "0123456789abcdef")],
         texts=[TextRow(1, text)],
     )
 
@@ -117,6 +121,8 @@ def test_rows_come_out_as_they_went_in(path: Path) -> None:
         ("failures", FailureRow),
         ("articles", ArticleRow),
         ("assertions", AssertionRow),
+        ("media", MediaRow),
+        ("hashes", HashRow),
     ],
 )
 def test_a_table_is_read_by_the_names_of_the_fields_of_its_row_in_order(path: Path, table: str, shape: type) -> None:
@@ -392,7 +398,7 @@ def test_two_indexes_are_compared_row_by_row(path: Path, tmp_path: Path) -> None
         found = one.differences(other, 3)
     assert found.counts == {
         "captures": 1, "warcs": 1, "connections": 1, "records": 2, "links": 1, "failures": 1, "articles": 1,
-        "assertions": 1, "texts": 1, "words": 12,
+        "assertions": 1, "media": 1, "hashes": 1, "texts": 1, "words": 12,
     }  # fmt: skip
     assert [(each.table, each.key, each.column) for each in found.differences] == [
         ("captures", "20250101T000000Z-aaaaaa", ""),

@@ -4,6 +4,7 @@ A rebuild reads these and never extracts again: the same records give the same r
 """
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,7 @@ __all__ = [
     "Link",
     "Page",
     "Peer",
+    "Seen",
     "damaged",
     "gather",
     "of_failures_and_article",
@@ -32,6 +34,7 @@ __all__ = [
 ]
 
 _LARGEST: Final = 256 << 20
+_HASH: Final = re.compile(r"[0-9a-f]{16}")
 _STATED: Final = frozenset({Role.DERIVED, Role.OTHER})
 _ROLES: Final = {role.value: role for role in Role}
 
@@ -78,6 +81,22 @@ class Article:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What one metadata record says of the image, video or sound ``record_id``; ``hashes`` are times and hashes."""
+
+    record_id: str
+    extractor: str
+    sniffed: str
+    width: int | None
+    height: int | None
+    milliseconds: int | None
+    codecs: tuple[str, ...]
+    c2pa: bool | None
+    assertions: tuple[Assertion, ...]
+    hashes: tuple[tuple[int | None, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Peer:
     """What a metadata record says of a connection, besides what each line of the manifest says of it."""
 
@@ -105,6 +124,7 @@ class Facts:
     pages: tuple[Page, ...]
     problems: tuple[str, ...]
     articles: tuple[Article, ...] = ()
+    media: tuple[Seen, ...] = ()
     peers: Mapping[str, Peer] = field(default_factory=dict)
     reckoning: Mapping[str, int] = field(default_factory=dict)
     by_hand: Mapping[str, Any] = field(default_factory=dict)
@@ -178,6 +198,7 @@ def gather(
         tuple(found.pages),
         tuple(problems),
         tuple(found.articles),
+        tuple(found.media),
         found.peers,
         found.reckoning,
         found.by_hand,
@@ -192,6 +213,7 @@ class _Gathering:
     details: dict[str, str] = field(default_factory=dict)
     pages: list[Page] = field(default_factory=list)
     articles: list[Article] = field(default_factory=list)
+    media: list[Seen] = field(default_factory=list)
     peers: dict[str, Peer] = field(default_factory=dict)
     reckoning: dict[str, int] = field(default_factory=dict)
     by_hand: dict[str, Any] = field(default_factory=dict)
@@ -209,6 +231,8 @@ class _Gathering:
                 asserted = tuple(_assertion(each, line) for each in claims)
                 extractor, source = str(said.get("extractor", "")), str(said.get("text_source", ""))
                 self.articles.append(Article(line.parent, extractor, asserted, text, source))
+            case {"type": "media", "sniffed": str()}:
+                self.media.append(_seen(said, line))
             case {"type": "connection", "id": str(number), "host": str(host), "port": int(port), "opened": str(opened)}:
                 tls = (str(said.get(each, "")) for each in ("tls_version", "cipher", "alpn", "handshake"))
                 self.peers.setdefault(number, Peer(host, port, opened, *tls))
@@ -216,7 +240,7 @@ class _Gathering:
                 self.reckoning = {"asked": asked, "recorded": recorded, "unreported": len(others)}
             case {"type": "visit", "by_hand": {"began": str(began), "ended": str(ended), "requests": int(requests)}}:
                 self.by_hand = {"began": began, "ended": ended, "requests": requests}
-            case {"type": str(kind)} if kind not in {"links", "article", "connection", "reckoning"}:
+            case {"type": str(kind)} if kind not in {"links", "article", "media", "connection", "reckoning"}:
                 pass
             case _:
                 raise FormatError(where(line), expected="facts with a type", found=repr(said)[:80])
@@ -237,6 +261,40 @@ def _assertion(said: Any, line: Record) -> Assertion:
         case _:
             expected = "an assertion with field, value, raw, source"
             raise FormatError(where(line), expected=expected, found=repr(said)[:80])
+
+
+def _seen(said: Mapping[str, Any], line: Record) -> Seen:
+    def number(name: str) -> int | None:
+        value = said.get(name)
+        if value is not None and (type(value) is not int or value < 0):
+            raise FormatError(where(line), expected=f"{name} as an integer from 0", found=repr(value)[:80])
+        return value
+
+    streams, hashes, c2pa = said.get("streams", []), said.get("hashes", []), said.get("c2pa")
+    match streams, hashes, c2pa, said.get("assertions", []):
+        case [*_], [*_], None | bool(), [*claims]:
+            return Seen(
+                record_id=line.parent,
+                extractor=str(said.get("extractor", "")),
+                sniffed=said["sniffed"],
+                width=number("width"),
+                height=number("height"),
+                milliseconds=number("milliseconds"),
+                codecs=tuple(str(each.get("codec", "")) if isinstance(each, dict) else "" for each in streams),
+                c2pa=c2pa,
+                assertions=tuple(_assertion(each, line) for each in claims),
+                hashes=tuple(_hash(each, line) for each in hashes),
+            )
+        case _:
+            raise FormatError(where(line), expected="media facts with lists and yes or no", found=repr(said)[:80])
+
+
+def _hash(said: Any, line: Record) -> tuple[int | None, str]:
+    match said:
+        case {"hash": str(digits)} if _HASH.fullmatch(digits) and type(said.get("at", 0)) is int:
+            return said.get("at"), digits
+        case _:
+            raise FormatError(where(line), expected="a hash of 16 digits, and its time", found=repr(said)[:80])
 
 
 class _Files(contextlib.ExitStack):

@@ -6,14 +6,16 @@ from typing import Final
 
 from muniment import layout
 from muniment.catalogue.claims import Claims, last_words
-from muniment.catalogue.facts import Article, Facts, Peer
+from muniment.catalogue.facts import Article, Facts, Peer, Seen
 from muniment.index import (
     ArticleRow,
     AssertionRow,
     CaptureRow,
     ConnectionRow,
     FailureRow,
+    HashRow,
     LinkRow,
+    MediaRow,
     RecordRow,
     Rows,
     TextRow,
@@ -91,6 +93,8 @@ def rows(claims: Claims, facts: Facts) -> Rows:
     # Films that were put together have a title and an author too, as their site says.
     read = [line for line in claims.records if line.kind in {Kind.RESPONSE, Kind.CONVERSION}]
     of_pages = [line for line in read if line.record_id in pages or line.record_id in articles]
+    looks = {each.record_id: each for each in reversed(facts.media)}
+    media = [(line.n, looks[line.record_id]) for line in claims.records if line.record_id in looks]
     found = {line.n for line in (*answered, *missing)}
     return Rows(
         capture=_capture(claims, facts, answered, missing),
@@ -103,7 +107,13 @@ def rows(claims: Claims, facts: Facts) -> Rows:
             _article(claims.capture, line, pages.get(line.record_id, ""), articles.get(line.record_id))
             for line in of_pages
         ),
-        assertions=tuple(_assertions(claims.capture, of_pages, articles)),
+        assertions=tuple(_assertions(claims, articles, looks)),
+        media=tuple(_media(claims.capture, n, seen) for n, seen in media),
+        hashes=tuple(
+            HashRow(claims.capture, n, place, at, digits)
+            for n, seen in media
+            for place, (at, digits) in enumerate(seen.hashes)
+        ),
         texts=tuple(
             TextRow(line.n, said.text)
             for line in of_pages
@@ -207,11 +217,25 @@ def _article(capture: str, line: Record, title: str, said: Article | None) -> Ar
     )
 
 
-def _assertions(capture: str, pages: Iterable[Record], articles: Mapping[str, Article]) -> Iterator[AssertionRow]:
-    for line in pages:
-        said = articles.get(line.record_id)
-        for place, each in enumerate(said.assertions if said else ()):
-            yield AssertionRow(capture, line.n, place, each.field, each.value, each.raw, each.source)
+def _assertions(claims: Claims, *said: Mapping[str, Article] | Mapping[str, Seen]) -> Iterator[AssertionRow]:
+    for line in claims.records:
+        made = [each for by_record in said if (told := by_record.get(line.record_id)) for each in told.assertions]
+        for place, each in enumerate(made):
+            yield AssertionRow(claims.capture, line.n, place, each.field, each.value, each.raw, each.source)
+
+
+def _media(capture: str, n: int, seen: Seen) -> MediaRow:
+    return MediaRow(
+        capture=capture,
+        n=n,
+        sniffed=seen.sniffed,
+        width=seen.width,
+        height=seen.height,
+        milliseconds=seen.milliseconds,
+        codecs=" ".join(seen.codecs),
+        c2pa=seen.c2pa,
+        extractor=seen.extractor,
+    )
 
 
 def title(claims: Claims, facts: Facts) -> str:

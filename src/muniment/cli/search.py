@@ -14,7 +14,7 @@ from muniment.model import Reason, Role, State
 if TYPE_CHECKING:
     from muniment.index import Answer, Found, Passage, Query
 
-__all__ = ["search"]
+__all__ = ["search", "told_of"]
 
 _SCHEMA: Final = "muniment.search/1"
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -36,6 +36,18 @@ _DIGEST: Final = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
     metavar="SHA256",
     help="Only this payload, statement or WARC file: sha256:… or the first digits (4 or more).",
 )
+@click.option(
+    "--like",
+    default="",
+    metavar="RECORD",
+    help="What is like this record of an image, a video or any file: the same octets, or nearly the same picture.",
+)
+@click.option(
+    "--within",
+    type=click.IntRange(0, 16),
+    default=None,
+    help="With --like: call pictures alike whose hashes differ in so many of 64 bits at most.  [default: 8]",
+)
 @click.option("--limit", type=click.IntRange(1, 2000), default=20, show_default=True, help="Show this many.")
 @json_option
 @click.pass_obj
@@ -43,10 +55,20 @@ def search(room: Room, /, words: str, *, limit: int, as_json: bool, **asked: Any
     """Find captures by WORDS in headline, authors, text or URL, and by what else is given; the best first.
 
     All words must be there; case, accents and vowel signs make no difference. No character in WORDS is an operator.
+
+    With --like RECORD, which stands alone, find a picture, a film or a file again in all captures.
     """
     from muniment import catalogue
+    from muniment.cli.alike import search_like
     from muniment.errors import JobError
 
+    like, within = asked.pop("like"), asked.pop("within")
+    if like:
+        if words or any(asked.values()):
+            raise JobError("--like stands alone: of the other options only --within, --limit and --json go with it")
+        return search_like(room, like, within, limit, as_json=as_json)
+    if within is not None:
+        raise JobError("--within goes with --like RECORD; nothing says what it should be like")
     query = _query(words, **asked)
     if not words.strip() and not any(asked.values()):
         raise JobError("nothing to look for: give a word, or --host, --since, --digest or another option")
@@ -140,12 +162,13 @@ def _document(words: str, asked: dict[str, Any], answer: "Answer") -> dict[str, 
         "query": {"words": words} | {name: value for name, value in asked.items() if value},
         "matches": answer.matches,
         "more": answer.matches >= CONSIDERED,
-        "found": [_told_of(each) for each in answer.found],
+        "found": [told_of(each) for each in answer.found],
         "exit": 0,
     }
 
 
-def _told_of(each: "Found") -> dict[str, Any]:
+def told_of(each: "Found") -> dict[str, Any]:
+    """Return the record that was found as the JSON tells it."""
     shown = each.passage
     return {
         "capture": each.capture,

@@ -5,6 +5,7 @@ their version, ``entry`` how rows come in, ``searching`` and ``folding`` how the
 two indexes differ, ``store`` the file: opened for questions or for one writer, refused when it is damaged or newer.
 """
 
+from muniment.index.alike import NEAR, Alike, Likeness
 from muniment.index.comparison import Comparison, Difference
 from muniment.index.passages import Passage
 from muniment.index.rows import (
@@ -13,7 +14,9 @@ from muniment.index.rows import (
     CaptureRow,
     ConnectionRow,
     FailureRow,
+    HashRow,
     LinkRow,
+    MediaRow,
     RecordRow,
     ResourceRow,
     Rows,
@@ -25,6 +28,8 @@ from muniment.index.store import Index, Size, created, older, reading, supplant,
 
 __all__ = [
     "CONSIDERED",
+    "NEAR",
+    "Alike",
     "Answer",
     "ArticleRow",
     "AssertionRow",
@@ -34,8 +39,11 @@ __all__ = [
     "Difference",
     "FailureRow",
     "Found",
+    "HashRow",
     "Index",
+    "Likeness",
     "LinkRow",
+    "MediaRow",
     "Passage",
     "Query",
     "RecordRow",

@@ -111,6 +111,19 @@ def _assertions(rows: Rows, numbers: Numbers) -> Iterator[_Cells]:
         yield numbers.capture, it.page, it.place, it.field, it.value, it.raw, it.source
 
 
+def _media(rows: Rows, numbers: Numbers) -> Iterator[_Cells]:
+    for it in rows.media:
+        told = None if it.c2pa is None else int(it.c2pa)
+        yield (
+            numbers.capture, it.n, it.sniffed, it.width, it.height, it.milliseconds, it.codecs, told, it.extractor,
+        )  # fmt: skip
+
+
+def _hashes(rows: Rows, numbers: Numbers) -> Iterator[_Cells]:
+    for it in rows.hashes:
+        yield numbers.capture, it.n, it.place, it.at, it.hash
+
+
 INSERTIONS: Final[Mapping[str, _To]] = {
     _insertion("warcs", "capture, n, file, size, records, sha256_octets"): _warcs,
     _insertion(
@@ -127,6 +140,8 @@ INSERTIONS: Final[Mapping[str, _To]] = {
     _insertion("failures", "capture, n, url, role, reason, rule, detail, retryable"): _failures,
     _insertion("articles", "capture, n, url, role, title, extractor, text_source, characters"): _articles,
     _insertion("assertions", "capture, page, place, field, value, raw, source"): _assertions,
+    _insertion("media", "capture, n, sniffed, width, height, milliseconds, codecs, c2pa, extractor"): _media,
+    _insertion("hashes", "capture, n, place, at, hash"): _hashes,
 }
 """For each table, after those that it refers to, the statement that takes a row in, and what gives it the rows."""
 

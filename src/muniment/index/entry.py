@@ -16,6 +16,8 @@ __all__ = ["Worded", "enter", "leave", "unpacked", "worded"]
 _LARGEST: Final = 256 << 20
 _DELETE: Final = (
     "DELETE FROM texts WHERE capture = ?",
+    "DELETE FROM hashes WHERE capture = ?",
+    "DELETE FROM media WHERE capture = ?",
     "DELETE FROM assertions WHERE capture = ?",
     "DELETE FROM articles WHERE capture = ?",
     "DELETE FROM failures WHERE capture = ?",
@@ -120,7 +122,7 @@ def _urls(rows: Rows) -> Iterator[str]:
 
 def _words(connection: sqlite3.Connection, rows: Rows, capture: int) -> Iterator[tuple[object, ...]]:
     """Give the folded words of what is found of *rows*, which were just entered."""
-    pages = {each.n for each in rows.articles}
+    pages = {each.n for each in rows.articles} | {each.page for each in rows.assertions}
     missing = {each.n for each in rows.failures}
     for each in rows.records:
         if each.n in pages and (each.answer or each.n in missing):

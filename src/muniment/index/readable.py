@@ -77,6 +77,16 @@ FROM captures i CROSS JOIN articles t ON t.capture = i.number LEFT JOIN urls u O
 FROM captures i CROSS JOIN assertions t ON t.capture = i.number""",
         ("capture", "page", "place"),
     ),
+    "media": Readable(
+        """SELECT i.id AS capture, t.n, t.sniffed, t.width, t.height, t.milliseconds, t.codecs, t.c2pa, t.extractor
+FROM captures i CROSS JOIN media t ON t.capture = i.number""",
+        ("capture", "n"),
+    ),
+    "hashes": Readable(
+        """SELECT i.id AS capture, t.n, t.place, t.at, t.hash
+FROM captures i CROSS JOIN hashes t ON t.capture = i.number""",
+        ("capture", "n", "place"),
+    ),
     "texts": Readable(
         "SELECT i.id AS capture, t.n, t.text FROM captures i CROSS JOIN texts t ON t.capture = i.number",
         ("capture", "n"),

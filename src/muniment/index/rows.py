@@ -20,7 +20,9 @@ __all__ = [
     "CaptureRow",
     "ConnectionRow",
     "FailureRow",
+    "HashRow",
     "LinkRow",
+    "MediaRow",
     "RecordRow",
     "ResourceRow",
     "Rows",
@@ -207,7 +209,7 @@ class ArticleRow:
 
 @dataclass(frozen=True, slots=True)
 class AssertionRow:
-    """One value that a page claims of itself, as it was read (``value``) and as it stood there (``raw``), and where."""
+    """One value that a page or a picture claims of itself: as it was read, as it stood there (``raw``), and where."""
 
     capture: str
     page: int
@@ -216,6 +218,35 @@ class AssertionRow:
     value: str
     raw: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRow:
+    """What the image, video or sound of line ``n`` is by its own octets; ``codecs`` has a name for each stream.
+
+    ``c2pa`` says whether it carries a C2PA manifest store, None where that is not known.
+    """
+
+    capture: str
+    n: int
+    sniffed: str
+    width: int | None
+    height: int | None
+    milliseconds: int | None
+    codecs: str
+    c2pa: bool | None
+    extractor: str
+
+
+@dataclass(frozen=True, slots=True)
+class HashRow:
+    """A perceptual hash of line ``n``: of the picture, or of its key frame ``at`` so many milliseconds."""
+
+    capture: str
+    n: int
+    place: int
+    at: int | None
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +269,8 @@ class Rows:
     failures: Sequence[FailureRow] = ()
     articles: Sequence[ArticleRow] = ()
     assertions: Sequence[AssertionRow] = ()
+    media: Sequence[MediaRow] = ()
+    hashes: Sequence[HashRow] = ()
     texts: Sequence[TextRow] = ()
 
 

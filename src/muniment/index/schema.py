@@ -18,7 +18,7 @@ __all__ = ["APPLICATION", "VERSION", "build", "foreign", "index"]
 
 APPLICATION: Final = 0x6D756E69
 """``PRAGMA application_id`` of an index: the letters "muni"."""
-VERSION: Final = 4
+VERSION: Final = 5
 """The ``user_version`` of an index that this muniment writes and reads."""
 
 

@@ -15,7 +15,7 @@ from muniment.index.folding import phrases
 from muniment.index.passages import Passage, passage
 from muniment.model import Reason, Role, State
 
-__all__ = ["CONSIDERED", "Answer", "Found", "Query", "search"]
+__all__ = ["CONSIDERED", "Answer", "Found", "Query", "search", "told"]
 
 CONSIDERED: Final = 2000
 """Of more records that match, the last entered are ranked, so that a word of every page costs no more than another."""
@@ -133,7 +133,7 @@ def search(db: Database, query: Query, limit: int) -> Answer:
     bound = _bound(query) | {"words": " AND ".join('"' + " ".join(each) + '"' for each in wanted)}
     candidates = db.execute(_question(bound), bound).fetchall()
     best = sorted(candidates, key=lambda each: each[1])[:limit]  # of equal ones the newer, as they came
-    return Answer(tuple(_found(db, number, wanted) for number, _ in best), len(candidates))
+    return Answer(tuple(told(db, number, wanted) for number, _ in best), len(candidates))
 
 
 def _question(bound: Mapping[str, object]) -> str:
@@ -162,7 +162,8 @@ def _bound(query: Query) -> dict[str, Any]:
     }
 
 
-def _found(db: Database, document: int, wanted: tuple[tuple[str, ...], ...]) -> Found:
+def told(db: Database, document: int, wanted: tuple[tuple[str, ...], ...] = ()) -> Found:
+    """Return the record with the number *document*, and the passage in which the words *wanted* stand."""
     capture, n = numbers.place(document)
     shown = _passage(worded(db.conn, capture, n), wanted) if wanted else None
     held = next(iter(db.query(_TOLD, [capture, n])), None)

@@ -16,7 +16,7 @@ from typing import Any, Final
 from sqlite_utils import Database
 
 from muniment.errors import ArchiveLocked, FormatError, StoreError
-from muniment.index import comparison, entry, numbers, schema, searching
+from muniment.index import alike, comparison, entry, numbers, schema, searching
 from muniment.index.readable import TABLES, Readable
 from muniment.index.rows import CaptureRow, FailureRow, LinkRow, ResourceRow, Row, Rows, row
 
@@ -124,6 +124,11 @@ class Index:
         """Return the records that match *query* best, as :func:`muniment.index.searching.search`."""
         with _told(self._path), _one_moment(self._db.conn):
             return searching.search(self._db, query, limit)
+
+    def like(self, record: str, within: int, limit: int) -> alike.Likeness:
+        """Return what is like *record*, as :func:`muniment.index.alike.like`."""
+        with _told(self._path), _one_moment(self._db.conn):
+            return alike.like(self._db, record, within, limit)
 
     def differences(self, other: "Index", most: int) -> comparison.Comparison:
         """Return how this index differs from *other*, which is what it should be; *most* differences are named."""

@@ -163,7 +163,33 @@ CREATE TABLE assertions (
   raw TEXT NOT NULL,
   source TEXT NOT NULL,
   PRIMARY KEY (capture, page, place),
-  FOREIGN KEY (capture, page) REFERENCES articles (capture, n)
+  FOREIGN KEY (capture, page) REFERENCES records (capture, n)
+) STRICT, WITHOUT ROWID;
+
+-- What an image, a video or a sound is by its own octets; codecs: one name for each stream, with spaces between them.
+CREATE TABLE media (
+  capture INTEGER NOT NULL REFERENCES captures (number),
+  n INTEGER NOT NULL,
+  sniffed TEXT NOT NULL,
+  width INTEGER,
+  height INTEGER,
+  milliseconds INTEGER,
+  codecs TEXT NOT NULL,
+  c2pa INTEGER,
+  extractor TEXT NOT NULL,
+  PRIMARY KEY (capture, n),
+  FOREIGN KEY (capture, n) REFERENCES records (capture, n)
+) STRICT, WITHOUT ROWID;
+
+-- Perceptual hashes, 16 hexadecimal digits: of a picture, or of key frames of a film, shown at so many milliseconds.
+CREATE TABLE hashes (
+  capture INTEGER NOT NULL REFERENCES captures (number),
+  n INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  at INTEGER,
+  hash TEXT NOT NULL,
+  PRIMARY KEY (capture, n, place),
+  FOREIGN KEY (capture, n) REFERENCES media (capture, n)
 ) STRICT, WITHOUT ROWID;
 
 -- What the words of an article were taken from, compressed (zlib).  Not in the tree of its key, in which rows of more
