@@ -82,7 +82,7 @@ def _how(each: "Alike") -> str:
     if each.same:
         return "the same octets"
     frames = f", {each.frames} key frames" if each.frames > 1 else ""
-    return f"{each.distance} of 64 bits differ{frames}"
+    return f"{each.distance} of 64 bits differ{'s' if each.distance == 1 else ''}{frames}"
 
 
 def _told(sentence: str) -> None:

@@ -203,7 +203,7 @@ def _print(answer: "Answer", words: str) -> None:
     for each in answer.found:
         ended = f"{each.role or 'other'}, {each.outcome or 'recorded'}"
         click.echo(f"{each.capture}  {each.verdict}  {safe(each.title or each.seed)}")
-        click.echo(f"    {safe(each.url)}  ({safe(ended)})")
+        click.echo(f"    {safe(each.url)}  ({safe(ended)})  {each.capture}:{each.n}")
         if each.passage is not None and each.passage.field != "url":
             click.echo(f"    {each.passage.field}: {_marked(each.passage)}")
     if answer.matches > len(answer.found):
