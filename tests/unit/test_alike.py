@@ -177,6 +177,9 @@ def test_the_json_keeps_its_schema(library: tuple[Path, list[str]]) -> None:
         (["--like", "20241210T093012Z-k7f3qa:17"], "no capture in the index holds"),
         (["--like", "20241210T093012Z-k7f3qa:99999999"], "no capture in the index holds"),
         (["--like", "\udcff"], "names no record"),
+        (["--like", "https://\udcff/"], "names no record"),
+        (["--like", "https://nowhere.example/a.jpg"], "no capture in the index holds"),
+        (["--like", "https://[/"], "no capture in the index holds"),
         (["--like", "x", "words"], "stands alone"),
         (["--like", "x", "--role", "image"], "stands alone"),
         (["--within", "3", "words"], "goes with --like"),
@@ -191,6 +194,17 @@ def test_a_request_and_the_facts_of_a_picture_mean_the_picture(library: tuple[Pa
     found = like(root, record(root, first, "/original.jpg"))
     for n in range(found.record.n, found.record.n + 4):
         assert like(root, f"{first}:{n}").record == found.record
+
+
+def test_a_url_means_its_newest_answer(library: tuple[Path, list[str]]) -> None:
+    root, (first, second) = library
+    with reading(root / layout.INDEX) as index:
+        url = next(each.url for each in index.resources(first) if each.url.endswith("/original.jpg"))
+    assert like(root, url).record == like(root, record(root, first, "/original.jpg")).record
+    loud = url.replace("http://site", "HTTP://SITE")
+    assert loud != url
+    assert like(root, loud).record == like(root, url).record
+    assert second
 
 
 def test_what_holds_nothing_is_like_nothing_and_that_is_told(library: tuple[Path, list[str]]) -> None:

@@ -60,7 +60,7 @@ def _print(found: "Likeness", bound: int) -> None:
     if not found.hashes:
         click.echo(
             "No perceptual hash of it was sealed, so only the same octets are looked for "
-            f"(why, its media facts say: `muniment show {asked.capture}`, docs/same-picture.md)."
+            "(docs/same-picture.md says why that may be)."
         )
     if not found.alike:
         near = f", or a picture of which at most {bound} of 64 bits differ" if found.hashes else ""

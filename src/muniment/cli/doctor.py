@@ -144,7 +144,17 @@ def _ffmpeg() -> str:
     if path:
         return f"{path}, {name}"
     install = "brew install ffmpeg" if sys.platform == "darwin" else "as root: apt-get install -y ffmpeg"
-    return f"none. The parts of a film (pictures, sound) are kept side by side. To have one, {install}"
+    return f"none. The parts of a film (pictures, sound) are kept side by side, and no duration, codecs or key frames are told. To have one, {install}"
+
+
+def _pictures() -> str:
+    try:
+        return f"Pillow {metadata.version('pillow')}"
+    except metadata.PackageNotFoundError:
+        install = f"{sys.executable} -m pip install 'muniment[media]'"
+        return (
+            f"no Pillow: pictures are not told by their looks, nor what they say of themselves. To have it, {install}"
+        )
 
 
 def _machine() -> Iterator[_Symptom]:
@@ -169,6 +179,7 @@ def _machine() -> Iterator[_Symptom]:
     yield _Symptom("SQLite", sqlite_fit, sqlite3.sqlite_version, "the index needs 3.37 or newer: use a newer Python")
     yield _Symptom("browser", fit=True, found=_browser())
     yield _Symptom("ffmpeg (films)", fit=True, found=_ffmpeg())
+    yield _Symptom("pictures (media facts)", fit=True, found=_pictures())
     openssl = shutil.which("openssl")
     yield _Symptom("openssl (verify by hand)", fit=True, found=openssl or "none; only docs/verify-by-hand.md needs it")
 

@@ -40,7 +40,7 @@ _DIGEST: Final = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
     "--like",
     default="",
     metavar="RECORD",
-    help="What is like this record of an image, a video or any file: the same octets, or nearly the same picture.",
+    help="What is like this record (id, ID:LINE or URL): the same octets, or nearly the same picture.",
 )
 @click.option(
     "--within",

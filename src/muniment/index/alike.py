@@ -7,9 +7,10 @@ from typing import Final
 
 from sqlite_utils import Database
 
-from muniment.errors import JobError
+from muniment.errors import FormatError, JobError
 from muniment.index import numbers
 from muniment.index.searching import Found, told
+from muniment.message.url import Url
 
 __all__ = ["NEAR", "Alike", "Likeness", "like"]
 
@@ -21,6 +22,10 @@ _BY_ID: Final = "SELECT capture, n FROM records WHERE record_digits = substr(?1,
 _BY_LINE: Final = (
     "SELECT c.number, r.n FROM captures c JOIN records r ON r.capture = c.number WHERE c.id = ? AND r.n = ?"
 )
+# The newest answer of a URL, one that came whole before one that was cut.
+_BY_URL: Final = """SELECT r.capture, r.n FROM urls u JOIN records r ON r.url = u.number
+WHERE u.url = ? AND r.kind IN ('response', 'resource', 'conversion') AND r.size > 0
+ORDER BY r.capture DESC, r.outcome = 'ok' DESC, r.n DESC LIMIT 1"""
 # A request, and facts, are about an answer, which is meant.
 _ABOUT: Final = """SELECT coalesce(exchange, CASE kind WHEN 'metadata' THEN parent END, n) FROM records
 WHERE capture = ? AND n = ?"""
@@ -60,7 +65,10 @@ class Likeness:
 
 
 def like(db: Database, record: str, within: int, limit: int) -> Likeness:
-    """Return the *limit* records most like *record*: its id, or its capture and line (``20241210T093012Z-k7f3qa:17``).
+    """Return the *limit* records most like *record*.
+
+    It is named by its id, by its capture and line (``20241210T093012Z-k7f3qa:17``), or by its URL, whose newest answer
+    is meant.
 
     Pictures and key frames are alike where at most *within* bits of their hashes differ. JobError for a record that is
     not there or holds nothing.
@@ -105,12 +113,27 @@ def _place(db: Database, record: str) -> tuple[int, int]:
         found = db.execute(_BY_ID, (f"urn:uuid:{by_id[1].lower()}",)).fetchone()
     elif line := _LINE.fullmatch(record.strip()):
         found = db.execute(_BY_LINE, (line[1], int(line[2]))).fetchone()
+    elif "://" in record and not _unwritable(record):
+        found = next((held for each in _spellings(record) if (held := db.execute(_BY_URL, (each,)).fetchone())), None)
     else:
         raise JobError(
-            f"{record[:80]!a} names no record: expected its id, urn:uuid:…, or its capture and line, "
-            "20241210T093012Z-k7f3qa:17, as `muniment search --role image` tells them"
+            f"{record[:80]!a} names no record: expected its id, urn:uuid:…, its capture and line, "
+            "20241210T093012Z-k7f3qa:17, as `muniment search --role image` tells them, or its URL"
         )
     if found is None:
         raise JobError(f"{record}: no capture in the index holds this record; see `muniment search --role image`")
     (n,) = db.execute(_ABOUT, found).fetchone()
     return int(found[0]), int(n)
+
+
+def _spellings(url: str) -> tuple[str, ...]:
+    # A person may write a URL otherwise than in the normal form in which it was asked for.
+    try:
+        return url, Url.parse(url).href
+    except FormatError:
+        return (url,)
+
+
+def _unwritable(text: str) -> bool:
+    """Say whether *text* holds what no encoding writes, so that nothing could be asked for it."""
+    return any("\ud800" <= each <= "\udfff" for each in text)
