@@ -1,10 +1,12 @@
 """Programs that read what strangers made: each with limits, alone in its process group, ended for certain.
 
 Run as a script, this sets the limits of its first argument and becomes the program that follows: nothing else runs yet
-then. Not promised: that the program opens no file and no connection of its own; its arguments see to that.
+then. Not promised: that the program opens no file of its own, nor, where it is not to be alone, no connection; its
+arguments see to that.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import resource
@@ -20,6 +22,9 @@ from typing import Final
 
 __all__ = ["Bounds", "Ran", "run"]
 
+_CLONE_NEWNET: Final = 0x40000000
+_CLONE_NEWUSER: Final = 0x10000000
+_PR_SET_PDEATHSIG: Final = 1
 _PIECE: Final = 1 << 16
 _COMPLAINT: Final = 16 << 10
 _GOODBYE: Final = 5.0
@@ -29,13 +34,19 @@ _LOOKS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a program may use: octets of memory and of a file, files at a time, seconds, octets of its answer."""
+    """What a program may use: octets of memory and of a file, files at a time, seconds, octets of its answer.
+
+    ``inherited`` are the descriptors of open files that it has too. One that is ``alone`` ends when we do, and where
+    the system allows that it has no network (both on Linux).
+    """
 
     memory: int = 1 << 30
     file: int = 0
     files: int = 256
     seconds: float = 60
     answer: int = 4 << 20
+    inherited: tuple[int, ...] = ()
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +73,11 @@ def run(
 ) -> Ran:
     """Run *command*, an absolute path with its arguments, in *folder*, and return how it ended.
 
-    It inherits nothing but *environment*, and its output is read as it comes. One that cannot be started ends with
-    a status that is not 0.
+    It inherits nothing but *environment* and what *bounds* name, and its output is read as it comes. One that cannot be
+    started ends with a status that is not 0.
     """
     given = {"LANG": "C.UTF-8", "HOME": str(folder), "TMPDIR": str(folder), **(environment or {})}
-    starter = [sys.executable, "-I", "-S", __file__, json.dumps(asdict(bounds))]
+    starter = [sys.executable, "-I", "-S", __file__, json.dumps(asdict(bounds)), str(os.getpid())]
     with subprocess.Popen(
         [*starter, *command],
         stdin=subprocess.DEVNULL,
@@ -75,6 +86,7 @@ def run(
         cwd=folder,
         env=given,
         start_new_session=True,
+        pass_fds=bounds.inherited,
     ) as running:
         hearing = _Hearing(bounds.answer)
         try:
@@ -127,8 +139,16 @@ class _Hearing:
         del self.complaint[:-_COMPLAINT]
 
 
-def _become(bounds: Bounds, command: list[str]) -> None:
-    """Set the limits and become *command*."""
+def _become(bounds: Bounds, parent: int, command: list[str]) -> None:
+    """Set the limits and become *command*, which *parent* wants."""
+    if bounds.alone and sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        if libc.unshare(_CLONE_NEWNET):  # only root may do that alone; others need a user namespace for it
+            libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+        # After the namespaces are changed, which would take the promise back (prctl(2), PR_SET_PDEATHSIG).
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before the promise was made
+            sys.exit(1)
     for kind, wanted in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_DATA, bounds.memory),
@@ -142,4 +162,4 @@ def _become(bounds: Bounds, command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    _become(Bounds(**json.loads(sys.argv[1])), sys.argv[2:])
+    _become(Bounds(**json.loads(sys.argv[1])), int(sys.argv[2]), sys.argv[3:])

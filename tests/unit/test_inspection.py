@@ -14,14 +14,15 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from muniment.extract import c2pa, confined, footage, inspection, looking, media_claims, media_facts
+from muniment.confined import Bounds, Ran, run
+from muniment.extract import c2pa, inspection, looking, media_claims, media_facts, probing
 from muniment.extract.lying import Lying
 from muniment.extract.media_facts import Media
 from muniment.extract.phash import distance, perceptual_hash
@@ -491,11 +492,11 @@ def test_a_list_of_files_is_never_followed_whatever_it_is_taken_for(tmp_path: Pa
         content = lists(canary.port, tmp_path / "secret.mp4")[name]
         seen = inspect(tmp_path, content)
         assert (seen.streams, seen.hashes) == ((), ())
-        for media_type in footage.FORMATS:  # were the sniffing ever wrong
+        for media_type in probing.FORMATS:  # were the sniffing ever wrong
             with lying(tmp_path, content) as found:
-                streams = footage.probe(found, media_type, unhurried).streams
+                streams = probing.probe(found, media_type, unhurried).streams
                 assert not {"h264", "aac"} & {each.codec for each in streams}  # a demuxer of sounds takes anything
-                assert footage.key_frames(found, media_type, 1000, unhurried)[0] == ()
+                assert probing.key_frames(found, media_type, 1000, unhurried)[0] == ()
         assert not canary.sang()
 
 
@@ -556,53 +557,43 @@ def test_a_film_that_is_cut_or_damaged_is_no_error(tmp_path: Path, film: bytes) 
 # -- the limits themselves
 
 
-def confined_python(program: str, **limits: float) -> tuple[bytes, bytes]:
-    chosen: dict[str, float] = {"seconds": 10, "most": 1000, **limits}
-    with Path(os.devnull).open("rb") as nothing:
-        return confined.run(
-            [sys.executable, "-I", "-S", "-c", program], nothing.fileno(),
-            seconds=chosen["seconds"], most=int(chosen["most"]), remaining=unhurried,
-        )  # fmt: skip
+def alone(program: str, folder: Path, **limits: Any) -> Ran:
+    bounds = Bounds(**{"seconds": 10, "answer": 1000, "alone": True, **limits})
+    return run([sys.executable, "-I", "-S", "-c", program], folder, bounds)
 
 
-def test_a_confined_program_reaches_nobody() -> None:
+def test_a_program_that_is_alone_reaches_nobody(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only where namespaces are allowed")
     with Canary() as canary:
         program = f"import socket; socket.create_connection(('127.0.0.1', {canary.port}), 5)"
-        with pytest.raises(confined.Failed, match="ended with status 1"):
-            confined_python(program)
+        assert alone(program, tmp_path).status == 1
         assert not canary.sang()
+        assert run([sys.executable, "-c", program], tmp_path, Bounds()).status == 0
+        assert canary.sang(5)
 
 
-def test_a_confined_program_writes_nothing_and_knows_nothing_of_its_parent(tmp_path: Path) -> None:
-    os.environ["MUNIMENT_SECRET"] = "s3cret"
-    try:
-        said, _ = confined_python("import os; print(sorted(os.environ), os.getcwd())")
-    finally:
-        del os.environ["MUNIMENT_SECRET"]
-    assert b"SECRET" not in said
-    with pytest.raises(confined.Failed, match="too large"):
-        confined_python(f"with open({str(tmp_path / 'x')!r}, 'w') as file: file.write('x' * 9)")
-    assert not (tmp_path / "x").exists() or (tmp_path / "x").read_bytes() == b""
-
-
-@pytest.mark.parametrize(
-    ("program", "why"),
-    [
-        ("while True: pass", "longer than it may|signal"),
-        ("import time; time.sleep(99)", "longer than it may"),
-        ("while True: print('x' * 9999)", "or more"),
-        ("b'x' * (3 << 30)", "ended with status 1: MemoryError"),
-        ("import sys; sys.stderr.write('x' * 9_000_000); sys.exit(3)", "ended with status 3"),
-    ],
-    ids=["busy", "idle", "talking", "large", "complaining"],
-)
-def test_a_confined_program_ends_at_its_limits(program: str, why: str) -> None:
-    began = time.monotonic()
-    with pytest.raises(confined.Failed, match=why):
-        confined_python(program, seconds=2)
-    assert time.monotonic() - began < 10
+def test_a_program_that_is_alone_ends_with_who_wanted_it() -> None:
+    program = """
+import sys
+from pathlib import Path
+from muniment.confined import Bounds, run
+run([sys.executable, "-c", "import time; time.sleep(60)"], Path("/"), Bounds(alone=True))
+"""
+    with subprocess.Popen([sys.executable, "-c", program]) as parent:
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+        until = time.monotonic() + 20
+        while not (found := children.read_text().split()) and time.monotonic() < until:
+            time.sleep(0.01)
+        child = Path(f"/proc/{found[0]}")
+        while b"sleep" not in (child / "cmdline").read_bytes() and time.monotonic() < until:
+            time.sleep(0.01)
+        while b"confined" in (child / "cmdline").read_bytes() and time.monotonic() < until:
+            time.sleep(0.01)
+        parent.kill()
+    while child.exists() and (child / "cmdline").read_bytes() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not child.exists() or not (child / "cmdline").read_bytes()
 
 
 def test_patience_is_used_up_and_comes_back_slowly() -> None:

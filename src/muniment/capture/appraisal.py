@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
-from muniment.capture import lying
+from muniment.capture import content
 from muniment.errors import FormatError, StoreError
 from muniment.extract import inspection, media_facts
 from muniment.message import entity
@@ -93,7 +93,7 @@ def _inspected(
         return replace(known, notes=(*known.notes, f"it was not looked into: it is a part of a file ({begins[:80]})"))
     began = time.monotonic()
     try:
-        with lying.content(response, cut=exchange.truncated is not None or exchange.status == 206) as found:
+        with content.lying(response, cut=exchange.truncated is not None or exchange.status == 206) as found:
             return inspection.inspected(known, found, remaining or _PATIENCE.remaining)
     except (FormatError, StoreError) as failure:
         return replace(known, notes=(*known.notes, f"it was not looked into: {failure}"))

@@ -144,7 +144,10 @@ def _ffmpeg() -> str:
     if path:
         return f"{path}, {name}"
     install = "brew install ffmpeg" if sys.platform == "darwin" else "as root: apt-get install -y ffmpeg"
-    return f"none. The parts of a film (pictures, sound) are kept side by side, and no duration, codecs or key frames are told. To have one, {install}"
+    return (
+        "none. The parts of a film (pictures, sound) are kept side by side, and its duration, codecs and looks are not "
+        f"told. To have one, {install}"
+    )
 
 
 def _pictures() -> str:

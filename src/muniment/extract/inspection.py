@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from muniment.extract import c2pa, footage, looking, media_claims
+from muniment.extract import c2pa, looking, media_claims, probing
 from muniment.extract.lying import Lying
 from muniment.extract.media_facts import Hash, Media
 from muniment.extract.phash import perceptual_hash
@@ -61,7 +61,7 @@ def inspected(media: Media, lying: Lying, remaining: Callable[[], float]) -> Med
         return _picture(known, lying, remaining)
     if media.sniffed == "video/mp2t" or (media.sniffed == "video/mp4" and lying.read(4, 4) in _SEGMENTS):
         return _noted(known, _ELSEWHERE)
-    return _film(known, lying, remaining) if media.sniffed in footage.FORMATS else known
+    return _film(known, lying, remaining) if media.sniffed in probing.FORMATS else known
 
 
 def _picture(media: Media, lying: Lying, remaining: Callable[[], float]) -> Media:
@@ -82,7 +82,7 @@ def _picture(media: Media, lying: Lying, remaining: Callable[[], float]) -> Medi
 
 
 def _film(media: Media, lying: Lying, remaining: Callable[[], float]) -> Media:
-    told = footage.probe(lying, media.sniffed, remaining)
+    told = probing.probe(lying, media.sniffed, remaining)
     shown = next((each for each in told.streams if each.kind == "video" and each.width and each.height), None)
     known = replace(
         media,
@@ -96,7 +96,7 @@ def _film(media: Media, lying: Lying, remaining: Callable[[], float]) -> Media:
         return _noted(known, f"duration and codecs were not found out: {told.fault}")
     if shown is None:
         return known
-    frames, fault = footage.key_frames(lying, media.sniffed, told.milliseconds, remaining)
+    frames, fault = probing.key_frames(lying, media.sniffed, told.milliseconds, remaining)
     hashes = (Hash(perceptual_hash(each.grey), each.at) for each in frames)
     known = replace(known, hashes=tuple(each for each in hashes if each.hash))
     return _noted(known, f"its key frames were not looked at: {fault}") if fault else known

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from muniment.extract.footage import Stream
 from muniment.extract.media_claims import Claim
 from muniment.extract.phash import ALGORITHM
 from muniment.extract.picture import dimensions
+from muniment.extract.probing import Stream
 from muniment.extract.sniff import media_type
 
 __all__ = ["EXTRACTOR", "LOOKED_INTO", "Hash", "Media", "encode", "looked_into"]

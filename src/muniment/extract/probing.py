@@ -1,24 +1,25 @@
 """What ffprobe and ffmpeg find in a video or a sound: duration, streams, what it says of itself, its key frames.
 
 Both are ordinary programs, used where they are installed. They are told which format to read, so that no playlist or
-list of files is ever taken for a video, may open local files only, and run within limits (``extract/confined.py``).
+list of files is ever taken for a video, may open local files only, and run within limits (``confined``).
 """
 
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any, Final
 
 from muniment import canonical
+from muniment.confined import Bounds, Ran, run
 from muniment.errors import FormatError
-from muniment.extract import confined
 from muniment.extract.charset import printable
 from muniment.extract.lying import Lying
 from muniment.extract.phash import SIDE
 
-__all__ = ["FORMATS", "Footage", "Frame", "Stream", "key_frames", "probe"]
+__all__ = ["FORMATS", "Frame", "Probed", "Stream", "key_frames", "probe"]
 
 FORMATS: Final = {
     "video/mp4": "mov", "audio/mp4": "mov", "video/quicktime": "mov", "video/3gpp": "mov", "video/webm": "matroska",
@@ -28,6 +29,8 @@ FORMATS: Final = {
 """The sniffed types that are probed, with the one demuxer of ffmpeg that may read them."""
 FRAMES: Final = 16
 _SECONDS: Final = 15.0
+_MEMORY: Final = 1 << 30
+_MAX_COMPLAINT: Final = 200
 _MAX_ANSWER: Final = 1 << 20
 _MAX_TEXT: Final = 2048
 _MAX_TAGS: Final = 64
@@ -38,7 +41,7 @@ _DULL: Final = frozenset({"major_brand", "minor_version", "compatible_brands", "
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 _RATE: Final = re.compile(r"[0-9]{1,9}/[1-9][0-9]{0,8}")
 _SHOWN: Final = re.compile(
-    rb"^\[Parsed_showinfo_[0-9]+ @ [^\]\n]*\] n: *[0-9]+ [^\n]*? pts_time:([0-9.]+) ", re.MULTILINE
+    r"^\[Parsed_showinfo_[0-9]+ @ [^\]\n]*\] n: *[0-9]+ [^\n]*? pts_time:([0-9.]+) ", re.MULTILINE
 )
 
 
@@ -58,7 +61,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Footage:
+class Probed:
     """What ffprobe found; ``tags`` are what the file says of itself, by name, ``reader`` names ffprobe."""
 
     milliseconds: int | None = None
@@ -76,25 +79,25 @@ class Frame:
     grey: bytes
 
 
-def probe(lying: Lying, media_type: str, remaining: Callable[[], float]) -> Footage:
+def probe(lying: Lying, media_type: str, remaining: Callable[[], float]) -> Probed:
     """Return what ffprobe finds in the octets that are *lying* in a file; *media_type* is one of FORMATS.
 
-    Any octets give Footage, within 15 seconds and *remaining*.
+    Any octets give Probed, within 15 seconds and *remaining*.
     """
     program = shutil.which("ffprobe")
     if program is None:
-        return Footage(fault="ffprobe is not installed")
+        return Probed(fault="ffprobe is not installed")
     command = [
         program, "-v", "error", "-hide_banner", *_only(media_type), "-probesize", "8M", "-analyzeduration", "10M",
         "-print_format", "json", "-show_program_version", "-show_format", "-show_streams", "-i", _address(lying),
     ]  # fmt: skip
+    ran = _run(command, lying, remaining)
+    if why := _why(ran):
+        return Probed(fault=f"ffprobe {why}")
     try:
-        answer, _ = confined.run(command, lying.descriptor, seconds=_SECONDS, most=_MAX_ANSWER, remaining=remaining)
-        return _footage(canonical.decode(answer, "the answer of ffprobe"))
-    except confined.Failed as failure:
-        return Footage(fault=printable(f"ffprobe {failure}"))
+        return _probed(canonical.decode(ran.answer, "the answer of ffprobe"))
     except FormatError as wrong:
-        return Footage(fault=printable(str(wrong)))
+        return Probed(fault=printable(str(wrong)))
 
 
 def key_frames(
@@ -108,22 +111,37 @@ def key_frames(
     # The time of a frame is told before it is renumbered, which keeps ffmpeg from dropping or repeating any.
     filters = (
         rf"select=isnan(prev_selected_t)+gte(t-prev_selected_t\,{apart:.3f}),"
-        f"scale={SIDE}:{SIDE}:flags=area,format=gray,showinfo,setpts=N/(25*TB)"
+        f"scale={SIDE}:{SIDE}:flags=area,format=gray,sidedata=mode=delete,showinfo,setpts=N/(25*TB)"
     )
     command = [
         program, "-v", "info", "-nostdin", "-nostats", "-hide_banner", *_only(media_type), "-skip_frame", "nokey",
         "-threads", "1", "-i", _address(lying), "-map", "0:V:0", "-vf", filters, "-r", "25",
         "-frames:v", str(FRAMES), "-threads", "1", "-c:v", "rawvideo", "-f", "rawvideo", "pipe:1",
     ]  # fmt: skip
-    try:
-        answer, told = confined.run(command, lying.descriptor, seconds=_SECONDS, most=_MAX_ANSWER, remaining=remaining)
-    except confined.Failed as failure:
-        return (), printable(f"ffmpeg {failure}")
+    ran = _run(command, lying, remaining)
+    if why := _why(ran):
+        return (), f"ffmpeg {why}"
     size = SIDE * SIDE
-    greys = [answer[at : at + size] for at in range(0, len(answer) - size + 1, size)]
-    times = [_milliseconds(each.decode()) for each in _SHOWN.findall(told)]
+    greys = [ran.answer[at : at + size] for at in range(0, len(ran.answer) - size + 1, size)]
+    times = [_milliseconds(each) for each in _SHOWN.findall(ran.complained)]
     known = times if len(times) == len(greys) else [None] * len(greys)
     return tuple(Frame(at, grey) for at, grey in zip(known, greys, strict=True)), ""
+
+
+def _run(command: Sequence[str], lying: Lying, remaining: Callable[[], float]) -> Ran:
+    """Let ffprobe or ffmpeg read: without the network, and without a file to write."""
+    bounds = Bounds(_MEMORY, seconds=_SECONDS, answer=_MAX_ANSWER, inherited=(lying.descriptor,), alone=True)
+    return run(command, Path("/"), bounds, stopped=lambda: remaining() <= 0)
+
+
+def _why(ran: Ran) -> str:
+    """Return why there is no answer to be used; empty where there is."""
+    if ran.ended:
+        return {"answer": "answered too much"}.get(ran.ended, "took longer than it may")
+    if ran.status:
+        said = printable(ran.complained.strip().rpartition("\n")[2])[:_MAX_COMPLAINT]
+        return f"ended with status {ran.status}{': ' if said else ''}{said}"
+    return ""
 
 
 def _only(media_type: str) -> tuple[str, ...]:
@@ -141,13 +159,13 @@ def _address(lying: Lying) -> str:
     return f"subfile,,start,{lying.start},end,{end},,:/dev/fd/{lying.descriptor}"
 
 
-def _footage(said: Any) -> Footage:
+def _probed(said: Any) -> Probed:
     match said:
         case {"format": dict(container), "streams": [*streams]}:
             version = said.get("program_version")
             number = version.get("version") if isinstance(version, dict) else None
             found = tuple(_stream(each) for each in streams[:_MAX_STREAMS] if isinstance(each, dict))
-            return Footage(
+            return Probed(
                 milliseconds=_milliseconds(_text(container, "duration")),
                 streams=tuple(each for each in found if each.kind in _KINDS),
                 tags=_tags(container),

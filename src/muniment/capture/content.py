@@ -11,14 +11,14 @@ from muniment.errors import FormatError
 from muniment.extract.lying import Lying
 from muniment.message import entity
 
-__all__ = ["content"]
+__all__ = ["lying"]
 
 _CAP: Final = 64 << 20
 """How much is written once more: more than pictures have; films come without codings."""
 
 
 @contextlib.contextmanager
-def content(response: BinaryIO, *, cut: bool) -> Iterator[Lying]:
+def lying(response: BinaryIO, *, cut: bool) -> Iterator[Lying]:
     """Give the content of the spooled *response*, of which the end is missing where it is *cut*.
 
     What lies on disk as it is is not copied. FormatError where there is no head, StoreError where the disk refuses.
