@@ -25,7 +25,7 @@ from pages import DOCS, EXAMPLE, ROOT, Block, anchors, blocks, pages, prose, she
 from walk import walked
 
 FORMATS = DOCS / "formats.md"
-WALKED = (ROOT / "README.md", DOCS / "tutorial.md", DOCS / "json.md")
+WALKED = (ROOT / "README.md", DOCS / "tutorial.md", DOCS / "json.md", DOCS / "same-picture.md")
 SCHEMAS = {path.stem: json.loads(path.read_text()) for path in (DOCS / "schemas").glob("*.json")}
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 

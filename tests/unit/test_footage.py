@@ -349,3 +349,15 @@ def test_what_a_site_says_of_a_film_is_asserted_with_its_source_and_what_yt_dlp_
         ("published", "2025-03-11", "yt-dlp:upload_date"),
     ]
     assert film.from_details(details | {"extractor_key": "Generic"}, "https://a.example/").assertions == ()
+
+
+def test_the_film_that_was_put_together_is_looked_into_and_its_pieces_are_not(archive: Archive) -> None:
+    with site(replies(films.made("apart")), "/film/master.m3u8") as made:
+        assert archive.capture(made).status == 0
+    [(head, _)] = archive.records("conversion")
+    name = head.get_header("WARC-Record-ID").strip("<>")
+    found = muniment("search", "--like", name, "--json", cwd=archive.root).json
+    assert found["like"]["hashes"] == 4  # a key frame each second
+    [looked] = [said for said in archive.said("media") if said.get("streams")]
+    assert [each["codec"] for each in looked["streams"]] == ["h264", "aac"]
+    assert looked["milliseconds"] in range(3950, 4100)

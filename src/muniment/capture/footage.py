@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from muniment import canonical, scratch
-from muniment.capture.appraisal import appraised
+from muniment.capture.appraisal import appraised, media
 from muniment.capture.hearing import Hearing
 from muniment.capture.recorder import Fact, Recorder, Resource
 from muniment.digest import Digester
 from muniment.errors import FetchError
-from muniment.extract import article, film, media_facts
+from muniment.extract import article, film, inspection, media_facts
+from muniment.extract.lying import Lying
 from muniment.fetch.decoding.exchanges import Interpreter
 from muniment.fetch.decoding.telling import Heard
 from muniment.fetch.decoding.vouching import Roots
@@ -37,6 +38,8 @@ _LISTED: Final = 20_000
 _PIECE: Final = 1 << 20
 _TIME_TO_MUX: Final = 30.0
 """Seconds in which parts that came in time are put together, also after the time of the capture."""
+_TIME_TO_LOOK: Final = 30.0
+"""Seconds in which what was put together is looked into, likewise."""
 _ENDED: Final = frozenset({Reason.LIMIT_TIME, Reason.INTERRUPTED})
 _NOTHING: Final = ("no video", "no media", "no audio", "not a video", "nothing there to play")
 _LOGIN: Final = ("log in", "login", "sign in", "private video", "account", "cookies")
@@ -226,8 +229,12 @@ class _Errand:
         if exchange.reason is Reason.REDIRECT:
             role = Role.REDIRECT
         status, size = exchange.status, exchange.response_size - exchange.head_size
+        shown = media(exchange, role, lambda: self._route.ends - self._route.around.monotonic())
         self._said(exchange, role)
         record_id = self._recorder.take(exchange, role, self._wanted.record_id)
+        if shown is not None:
+            said = canonical.encode(media_facts.encode(shown))
+            self._recorder.state(Fact(exchange.url, record_id, said, self._route.around.now()))
         self.got.append(_Got(exchange.url, record_id, exchange.reason, status, size))
         self.seen.add(exchange.url)
 
@@ -279,8 +286,11 @@ class _Errand:
         return ids[0]
 
     def _keep_file(self, path: Path, media_type: str, url: str, source: str) -> str:
+        ends = max(self._route.ends, self._route.around.monotonic() + _TIME_TO_LOOK)
         with path.open("rb") as file:
             shown = media_facts.looked_into(file.read(media_facts.LOOKED_INTO), media_type)
+            whole = Lying(file.fileno(), 0, path.stat().st_size)
+            shown = inspection.inspected(shown, whole, lambda: ends - self._route.around.monotonic())
         kept = scratch.taken(path)
         role = Role.AUDIO if shown.sniffed.startswith("audio/") else Role.VIDEO
         media_type = shown.sniffed if media_type == "application/octet-stream" else media_type
