@@ -304,6 +304,10 @@ def test_a_part_from_the_middle_of_a_file_is_not_looked_into_and_says_so() -> No
     assert "first" in begun["notes"][0]
     assert len(begun["hashes"]) == 1
     assert "size" not in begun
+    whole = facts_of(content, f"Content-Range: bytes 0-{len(content) - 1}/{len(content)}", status="206 Partial Content")
+    assert (whole["size"], whole["notes"]) == (len(content), [])
+    for odd in ("bytes 0-", "bytes */5", "", "bytes 0-1/x"):
+        assert "part of a file" in facts_of(content, f"Content-Range: {odd}", status="206 Partial Content")["notes"][-1]
 
 
 def test_a_body_on_disk_is_read_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

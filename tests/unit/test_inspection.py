@@ -437,6 +437,26 @@ def test_each_sound_is_read(tmp_path: Path, name: str) -> None:
     assert seen.milliseconds in range(1900, 2200)
 
 
+@FFMPEG
+def test_the_cover_of_a_sound_is_no_film(tmp_path: Path) -> None:
+    (tmp_path / "cover.jpg").write_bytes(octets(scene(1)))
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=440:duration=2", "-i", "cover.jpg"]
+    command += ["-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic", "f.mp3"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+    seen = inspect(tmp_path, (tmp_path / "f.mp3").read_bytes())
+    assert {each.kind for each in seen.streams} == {"audio", "cover"}
+    assert (seen.hashes, seen.dimensions, seen.notes) == ((), None, ())
+
+
+@FFMPEG
+def test_tags_of_the_same_name_are_no_reason_to_know_nothing(tmp_path: Path) -> None:
+    sound = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=440:duration=1", "-metadata", "artist=A"]
+    subprocess.run([*sound, "-metadata", 'zrtist="B\n\x7f', "f.mkv"], cwd=tmp_path, check=True, timeout=60)
+    seen = inspect(tmp_path, (tmp_path / "f.mkv").read_bytes().replace(b"ZRTIST", b"ARTIST"))
+    assert seen.milliseconds in range(900, 1200)
+    assert [each.field for each in seen.claims if each.raw in {"A", '"B\n\x7f'}]
+
+
 def test_a_segment_of_a_film_is_not_looked_into_and_says_so(tmp_path: Path) -> None:
     assert "segment" in inspect(tmp_path, box(b"styp", b"msdh\0\0\0\0") + box(b"moof", b"x" * 99)).notes[-1]
 

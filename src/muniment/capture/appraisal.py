@@ -20,6 +20,10 @@ PARSED: Final = 4 << 20
 """How much of a page or style is looked into; what lies behind is kept, and a failed attempt says so."""
 _READ: Final = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "text/css"})
 _MEDIA: Final = frozenset({Role.IMAGE, Role.VIDEO, Role.AUDIO})
+# RFC 9110 14.4.
+_PART: Final = re.compile(
+    r"bytes (?P<first>\d{1,18})-(?P<last>\d{1,18})/(?P<size>\d{1,18}|\*)", re.IGNORECASE | re.ASCII
+)
 _PATIENCE: Final = inspection.Patience(60, 10)
 # An answer of these roles that holds nothing is no answer; scripts and styles may be empty on purpose.
 _NEVER_EMPTY: Final = PAGES | {Role.IMAGE, Role.VIDEO, Role.AUDIO, Role.DOCUMENT, Role.FONT}
@@ -88,12 +92,16 @@ def media(exchange: Exchange, role: Role, remaining: Callable[[], float] | None 
 def _inspected(
     exchange: Exchange, response: BinaryIO, known: media_facts.Media, remaining: Callable[[], float] | None
 ) -> media_facts.Media:
-    begins = exchange.field_value("content-range").strip().lower()
-    if exchange.status == 206 and not begins.startswith("bytes 0-"):
-        return replace(known, notes=(*known.notes, f"it was not looked into: it is a part of a file ({begins[:80]})"))
+    cut = exchange.truncated is not None
+    if exchange.status == 206:
+        said = exchange.field_value("content-range").strip()
+        part = _PART.fullmatch(said)
+        if part is None or int(part["first"]):
+            return replace(known, notes=(*known.notes, f"it was not looked into: it is a part of a file ({said[:80]})"))
+        cut |= part["size"] == "*" or int(part["last"]) + 1 != int(part["size"])
     began = time.monotonic()
     try:
-        with content.lying(response, cut=exchange.truncated is not None or exchange.status == 206) as found:
+        with content.lying(response, cut=cut) as found:
             return inspection.inspected(known, found, remaining or _PATIENCE.remaining)
     except (FormatError, StoreError) as failure:
         return replace(known, notes=(*known.notes, f"it was not looked into: {failure}"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from muniment import scratch
-from muniment.errors import FormatError
+from muniment.errors import FormatError, StoreError
 from muniment.extract.lying import Lying
 from muniment.message import entity
 
@@ -27,7 +27,7 @@ def lying(response: BinaryIO, *, cut: bool) -> Iterator[Lying]:
     if place is not None and descriptor is not None:
         yield Lying(descriptor, *place, whole=not cut)
         return
-    with scratch.nameless(Path(tempfile.gettempdir())) as file:
+    with scratch.nameless(_folder()) as file:
         size, whole = 0, not cut
         try:
             for chunk in entity.content(response, cap=_CAP):
@@ -35,6 +35,13 @@ def lying(response: BinaryIO, *, cut: bool) -> Iterator[Lying]:
         except FormatError:  # said already of its first octets, or it is more than is looked into
             whole = False
         yield Lying(file.fileno(), 0, size, whole)
+
+
+def _folder() -> Path:
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as none:
+        raise StoreError("the folder for temporary files", f"is not there: {none.strerror}") from none
 
 
 def _descriptor(file: BinaryIO) -> int | None:

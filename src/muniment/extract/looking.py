@@ -70,8 +70,9 @@ class _Unseen(Exception):  # noqa: N818 - what happened to the picture
 def look(lying: Lying, media_type: str, remaining: Callable[[], float]) -> Look:
     """Return what Pillow sees in the picture that is *lying* in a file, in 10 seconds and the *remaining* ones at most.
 
-    *media_type* is one of FORMATS and the only one that the octets are read as. Any octets give a Look. The child has
-    10 s of CPU for each picture, 192 MiB of memory beyond what it starts with, no environment, no network, no file.
+    Where a child must be started it has 20. *media_type* is one of FORMATS and the only one that the octets are read as.
+    Any octets give a Look. The child has 10 s of CPU for each picture, 192 MiB of memory beyond what it starts with, no
+    environment, no network, no file.
     """
     if importlib.util.find_spec("PIL") is None:
         return Look(fault="Pillow (the extra `media`) is not installed")

@@ -4,6 +4,7 @@ Both are ordinary programs, used where they are installed. They are told which f
 list of files is ever taken for a video, may open local files only, and run within limits (``confined``).
 """
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,6 @@ from typing import Any, Final
 
 from muniment import canonical
 from muniment.confined import Bounds, Ran, run
-from muniment.errors import FormatError
 from muniment.extract.charset import printable
 from muniment.extract.lying import Lying
 from muniment.extract.phash import SIDE
@@ -35,10 +35,15 @@ _MAX_ANSWER: Final = 1 << 20
 _MAX_TEXT: Final = 2048
 _MAX_TAGS: Final = 64
 _MAX_STREAMS: Final = 32
-_KINDS: Final = frozenset({"video", "audio", "subtitle"})
+_KINDS: Final = frozenset({"video", "audio", "subtitle", "cover"})
+_ENTRIES: Final = (
+    "program_version=version:format=duration:format_tags:stream_tags=language:stream_disposition=attached_pic:"
+    "stream=codec_type,codec_name,profile,width,height,avg_frame_rate,sample_rate,channels"
+)
 # ffmpeg's name of what names a file, or what every file of a format says.
 _DULL: Final = frozenset({"major_brand", "minor_version", "compatible_brands", "handler_name", "vendor_id", "duration"})
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
+_WHOLE: Final = re.compile(r"[0-9]{1,12}")
 _RATE: Final = re.compile(r"[0-9]{1,9}/[1-9][0-9]{0,8}")
 _SHOWN: Final = re.compile(
     r"^\[Parsed_showinfo_[0-9]+ @ [^\]\n]*\] n: *[0-9]+ [^\n]*? pts_time:([0-9.]+) ", re.MULTILINE
@@ -47,7 +52,10 @@ _SHOWN: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One stream: its ``kind`` (video, audio, subtitle), codec, and what else is known of it: None or "" where not."""
+    """One stream: its ``kind`` (video, audio, subtitle, or the cover of a sound), codec, and what else is known of it.
+
+    What is not known is None or empty.
+    """
 
     kind: str
     codec: str
@@ -89,15 +97,15 @@ def probe(lying: Lying, media_type: str, remaining: Callable[[], float]) -> Prob
         return Probed(fault="ffprobe is not installed")
     command = [
         program, "-v", "error", "-hide_banner", *_only(media_type), "-probesize", "8M", "-analyzeduration", "10M",
-        "-print_format", "json", "-show_program_version", "-show_format", "-show_streams", "-i", _address(lying),
+        "-print_format", "json", "-show_entries", _ENTRIES, "-i", _address(lying),
     ]  # fmt: skip
     ran = _run(command, lying, remaining)
     if why := _why(ran):
         return Probed(fault=f"ffprobe {why}")
     try:
-        return _probed(canonical.decode(ran.answer, "the answer of ffprobe"))
-    except FormatError as wrong:
-        return Probed(fault=printable(str(wrong)))
+        return _probed(json.loads(ran.answer))
+    except ValueError as wrong:
+        return Probed(fault=printable(f"the answer of ffprobe cannot be read: {wrong}"))
 
 
 def key_frames(
@@ -173,15 +181,16 @@ def _probed(said: Any) -> Probed:
                 fault="" if found else "ffprobe found no stream",
             )
         case _:
-            raise FormatError("the answer of ffprobe", expected="a format and streams", found=repr(said)[:80])
+            return Probed(fault="ffprobe answered without a format and streams")
 
 
 def _stream(said: Mapping[str, Any]) -> Stream:
     tags = said.get("tags")
     language = _text(tags, "language") if isinstance(tags, dict) else ""
     rate = _text(said, "avg_frame_rate")
+    placed = said.get("disposition")
     return Stream(
-        kind=_text(said, "codec_type"),
+        kind="cover" if isinstance(placed, dict) and placed.get("attached_pic") == 1 else _text(said, "codec_type"),
         codec=_text(said, "codec_name"),
         profile=_text(said, "profile"),
         width=_count(said, "width"),
@@ -208,8 +217,8 @@ def _text(said: Mapping[str, Any], name: str) -> str:
 
 def _count(said: Mapping[str, Any], name: str) -> int | None:
     value = said.get(name)
-    number = int(value) if isinstance(value, str) and value.isascii() and value[:12].isdecimal() else value
-    return number if isinstance(number, int) and 0 < number <= canonical.LARGEST else None
+    number = int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
+    return number if type(number) is int and 0 < number <= canonical.LARGEST else None
 
 
 def _milliseconds(seconds: str) -> int | None:
