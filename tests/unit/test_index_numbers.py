@@ -274,7 +274,8 @@ def questions() -> Iterator[tuple[str, str]]:
 
 
 BOUND = dict.fromkeys(
-    ("words", "host", "url", "digest", "digits", "record_id", "role", "reason", "verdict", "since", "until"), "a"
+    ("words", "host", "url", "digest", "digits", "hash", "record_id", "role", "reason", "verdict", "since", "until"),
+    "a",
 ) | {"considered": 1}
 
 

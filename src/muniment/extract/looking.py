@@ -70,8 +70,8 @@ class _Unseen(Exception):  # noqa: N818 - what happened to the picture
 def look(lying: Lying, media_type: str, remaining: Callable[[], float]) -> Look:
     """Return what Pillow sees in the picture that is *lying* in a file, in 10 seconds and the *remaining* ones at most.
 
-    Where a child must be started it has 20. *media_type* is one of FORMATS and the only one that the octets are read as.
-    Any octets give a Look. The child has 10 s of CPU for each picture, 192 MiB of memory beyond what it starts with, no
+    Where a child must be started it has 20. *media_type* is one of FORMATS, and the octets are read as no other. Any
+    octets give a Look. The child has 10 s of CPU for each picture, 192 MiB of memory beyond what it starts with, no
     environment, no network, no file.
     """
     if importlib.util.find_spec("PIL") is None:

@@ -44,3 +44,4 @@ CREATE INDEX failures_url ON failures (url);
 CREATE INDEX failures_reason ON failures (reason);
 CREATE INDEX articles_url ON articles (url);
 CREATE INDEX assertions_field_value ON assertions (field, value);
+CREATE INDEX hashes_hash ON hashes (hash);
