@@ -24,7 +24,8 @@ from muniment.errors import JobError
 from muniment.extract import media_facts
 from muniment.index import Likeness, created, reading, writing
 from muniment.message.url import Url
-from muniment.model import Limits, Role, Rules
+from muniment.model import Role
+from muniment.rules import Limits, Rules
 from pictures import FFMPEG, clip, octets, scene
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "search-1.json"

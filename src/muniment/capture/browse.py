@@ -291,7 +291,7 @@ class Browse:
         document = role in {Role.ARTICLE, Role.EMBED}
         if exchange.reason is Reason.REDIRECT:
             role = Role.REDIRECT
-        shown, found = media(exchange, role), self._named(exchange, role)
+        shown, found = media(exchange, role, self._remaining), self._named(exchange, role)
         self._said(exchange, role)
         record_id = self._recorder.take(exchange, role, parent)
         if shown is not None:
