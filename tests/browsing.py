@@ -26,7 +26,7 @@ from muniment.rules import Limits, Rules
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 SCRIPT = {"Content-Type": "text/javascript"}
-HOSTS = ("localhost", "other.example", "third.example")
+HOSTS = ("localhost", "other.example", "third.example", "post.third.example")
 """Names of the sites; a browser takes localhost for safe, so that service workers run there without TLS."""
 
 

@@ -1,6 +1,6 @@
 """What a patient reader does with a page: scrolls, looks at every picture, opens what is folded, starts the media.
 
-Each behaviour is generic, bounded, and says what it did. None names a site.
+Each behaviour is bounded, and says what it did. All but one are generic; that one has a table of sites.
 """
 
 import time
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from muniment.fetch.browser.page import Page
+from muniment.fetch.browser.sites import press
 
 __all__ = ["Deed", "behave"]
 
@@ -34,7 +35,7 @@ class Deed:
 def behave(page: Page) -> tuple[Deed, ...]:
     """Do all of it, in the order in which one thing makes the next appear; nothing where scripts have been ended."""
     done: list[Deed] = []
-    for behaviour in (_open, _scroll, _open, _pictures, _play):  # scrolling may bring what is folded
+    for behaviour in (_open, _sites, _scroll, _open, _sites, _pictures, _play):  # scrolling may bring what is folded
         if page.stopped:
             done.append(
                 Deed(behaviour.__name__.strip("_"), page.address(), f"not done: {page.stopped}", complete=False)
@@ -60,6 +61,12 @@ def _open(page: Page) -> Iterator[Deed]:
             named = "".join(f"; {text!r}" for text in dict.fromkeys(found["clicked"]))
             yield Deed("open", url, words + named, max(found["details"], len(found["clicked"])) < _FOLDS)
             page.quiet(_STEP_SETTLES)
+
+
+def _sites(page: Page) -> Iterator[Deed]:
+    for frame in page.frames():
+        for site, words in press(page, frame):
+            yield Deed(f"site: {site}", frame.url, words)
 
 
 def _scroll(page: Page) -> Iterator[Deed]:
