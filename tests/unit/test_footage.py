@@ -20,10 +20,11 @@ from warcio.archiveiterator import ArchiveIterator
 import films
 from browsing import HTML, Reply, Site, pages
 from commands import Ran, command, muniment
+from hostile import Authority, Served, answer, routing
 from muniment.capture.footage import candidates
 from muniment.digest import Digest
 from muniment.extract import film
-from muniment.model import Kind, Position, Record, Role
+from muniment.model import Kind, Position, Reason, Record, Role
 
 PAGE = '<!doctype html><title>Films</title><h1>Two films</h1><video controls><source src="{}"></video>'
 HLS = {"Content-Type": "application/vnd.apple.mpegurl"}
@@ -210,6 +211,17 @@ def test_what_the_archivist_has_configured_for_yt_dlp_does_not_reach_a_capture(
     assert not trap.exists()
 
 
+def test_a_live_stream_is_not_waited_for(archive: Archive) -> None:
+    files = {name: content.replace(b"#EXT-X-ENDLIST", b"") for name, content in films.made("heights").items()}
+    with site(replies(files), "/film/master.m3u8") as made:
+        done = archive.capture(made)
+        asked = {path for _, _, path in made.asked}
+    assert not any(path.endswith(".m4s") for path in asked)
+    assert [(each["reason"], "it is live" in each["detail"]) for each in done.json["missing"]] == [
+        ("out-of-scope", True)
+    ]
+
+
 def never(_: str, target: str) -> Reply:
     """Answer a page whose film never comes."""
     if target == "/":
@@ -299,7 +311,7 @@ def line(n: int, url: str, role: Role, **changes: Any) -> Record:
     made = Record(
         n, Kind.RESPONSE, b"", f"urn:uuid:{n}", url, NOW, Position("x", 0, 1, nothing), nothing, 10, role, 200
     )
-    return replace(made, **changes)
+    return replace(made, **{"outcome": Reason.OK, **changes})
 
 
 def test_what_may_lead_to_films_is_found_in_the_lines_of_a_capture_once_each_in_their_order() -> None:
@@ -310,7 +322,7 @@ def test_what_may_lead_to_films_is_found_in_the_lines_of_a_capture_once_each_in_
         line(3, "https://a.example/master.m3u8?key=1", Role.OTHER, media_type="text/plain", parent="urn:uuid:2"),
         line(4, "https://a.example/list", Role.VIDEO, media_type="application/dash+xml", parent="urn:uuid:1"),
         line(5, "https://a.example/list", Role.VIDEO, media_type="application/dash+xml", parent="urn:uuid:1"),
-        line(6, "https://a.example/gone.m3u8", Role.VIDEO, status=404),
+        line(6, "https://a.example/gone.m3u8", Role.VIDEO, status=404, outcome=Reason.HTTP_4XX),
         line(7, "https://a.example/part.m3u8", Role.VIDEO, kind=Kind.REQUEST),
         line(8, "https://tube.example/watch", Role.VIDEO, media_type="text/html", parent="urn:uuid:1"),
         line(9, "https://dead.example/embed", Role.EMBED, kind=Kind.ATTEMPT, status=None, parent="urn:uuid:1"),
@@ -361,3 +373,88 @@ def test_the_film_that_was_put_together_is_looked_into_and_its_pieces_are_not(ar
     [looked] = [said for said in archive.said("media") if said.get("streams")]
     assert [each["codec"] for each in looked["streams"]] == ["h264", "aac"]
     assert looked["milliseconds"] in range(3950, 4100)
+
+
+POST = "https://streamable.com/e/moo9"
+SAYS = {
+    "status": 2,
+    "title": "Search at the market hall",
+    "description": "Filmed from the bridge.",
+    "owner": {"user_name": "reader17"},
+    "date_added": 1741683600.5,
+    "thumbnail_url": "//cdn.streamable.com/thumb.png",
+    "files": {"mp4": {"url": "//cdn.streamable.com/film.mp4", "width": 320, "height": 180}},
+}
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_the_post_of_a_site_that_is_known_is_asked_for_by_its_own_interface_and_what_it_says_is_asserted(
+    archive: Archive, tmp_path: Path, *, trusted: bool
+) -> None:
+    film_file = films.made("whole")["film.mp4"]
+    parts = {
+        "/": answer(f"<h1>News</h1><iframe src={POST}></iframe>".encode(), "200 OK", "Content-Type: text/html"),
+        "/e/moo9": answer(b"<h1>a player</h1>", "200 OK", "Content-Type: text/html"),
+        "/videos/moo9": answer(json.dumps(SAYS).encode(), "200 OK", "Content-Type: application/json"),
+        "/film.mp4": answer(film_file, "200 OK", "Content-Type: video/mp4"),
+        "/thumb.png": answer(b"\x89PNG\r\n\x1a\n", "200 OK", "Content-Type: image/png"),
+    }
+    authority = Authority()
+    hosts = ("news.example", "streamable.com", "ajax.streamable.com", "cdn.streamable.com")
+    script = routing(lambda target: parts.get(target, answer(b"", "404 Not Found")))
+    with Served(script, tls=authority.context(*hosts)) as served:
+        names = [part for each in hosts for part in ("--resolve", f"{each}=127.0.0.1:{served.port}")]
+        trust = ["--ca-file", authority.file(tmp_path)] if trusted else ["--tls", "strict"]
+        rest = ["--no-dns", "--allow-net", "127.0.0.0/8", "--delay", "0s", "--engine", "static", "--json"]
+        done = muniment("capture", "https://news.example/", *names, *trust, *rest, cwd=archive.root)
+    assert "Traceback" not in done.err
+    if not trusted:
+        assert done.json["verdict"] == "failed"
+        assert archive.records("resource") == []
+        return
+    assert done.json["verdict"] == "fetched"
+    # One answer holds the whole film, so nothing was made of it.
+    assert archive.records("conversion") == []
+    [(head, details)] = archive.records("resource")
+    assert head.get_header("WARC-Target-URI") == "urn:details:https://cdn.streamable.com/film.mp4"
+    assert json.loads(details)["uploader"] == "reader17"
+    [asserted] = [each for each in archive.said("article") if each["extractor"] == film.EXTRACTOR]
+    told = {(each["field"], each["value"]) for each in asserted["assertions"]}
+    assert told >= {
+        ("headline", "Search at the market hall"),
+        ("byline", "reader17"),
+        ("published", "2025-03-11T09:00:00Z"),
+        ("description", "Filmed from the bridge."),
+    }
+    tls = {each["url"]: each["tls"] for each in done.json["resources"]}
+    assert tls["https://cdn.streamable.com/film.mp4"] == tls["https://ajax.streamable.com/videos/moo9"] == "ok"
+    assert "https://cdn.streamable.com/thumb.png" in tls
+    assert muniment("verify", "--payloads", cwd=archive.root).status == 0
+
+
+def test_a_post_without_a_film_is_no_failure_and_one_whose_film_is_not_to_be_had_is(
+    archive: Archive, tmp_path: Path
+) -> None:
+    authority = Authority()
+    answers = {"/videos/none": {**SAYS, "files": {}}, "/videos/shut": {"status": 1}}
+    hosts = ("news.example", "streamable.com", "ajax.streamable.com")
+
+    def route(target: str) -> bytes:
+        if target == "/":
+            frames = "".join(f"<iframe src=https://streamable.com/e/{each}></iframe>" for each in ("none", "shut"))
+            return answer(f"<h1>News</h1>{frames}".encode(), "200 OK", "Content-Type: text/html")
+        if target in answers:
+            return answer(json.dumps(answers[target]).encode(), "200 OK", "Content-Type: application/json")
+        return answer(b"<h1>a player</h1>", "200 OK", "Content-Type: text/html")
+
+    with Served(routing(route), tls=authority.context(*hosts)) as served:
+        names = [part for each in hosts for part in ("--resolve", f"{each}=127.0.0.1:{served.port}")]
+        rest = ["--ca-file", authority.file(tmp_path), "--no-dns", "--allow-net", "127.0.0.0/8", "--delay", "0s"]
+        done = muniment(
+            "capture", "https://news.example/", *names, *rest, "--engine", "static", "--json", cwd=archive.root
+        )
+    reasons = {each["url"].rpartition("/")[2]: (each["reason"], each["detail"]) for each in done.json["missing"]}
+    assert reasons["none"][0] == "empty"
+    assert reasons["shut"][0] == "engine-crash"
+    assert "currently unavailable" in reasons["shut"][1]
+    assert done.json["verdict"] == "partial"

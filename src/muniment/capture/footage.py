@@ -89,7 +89,7 @@ def candidates(lines: Sequence[Record]) -> tuple[list[Candidate], list[Candidate
 
 def _is_playlist(line: Record) -> bool:
     named = line.url.partition("?")[0].lower().endswith(_PLAYLIST_NAMES)
-    return line.status in {200, 206} and line.size > 0 and (line.media_type in _PLAYLISTS or named)
+    return line.outcome is Reason.OK and line.size > 0 and (line.media_type in _PLAYLISTS or named)
 
 
 class Footage:

@@ -31,6 +31,7 @@ _DETAILS_IN: Final = "details"
 _OTHERS_IN: Final = "others"
 _HOME: Final = "home"
 _COOKIES: Final = "cookies.txt"
+_LIVE: Final = b"!is_live"
 _UNFINISHED: Final = (".part", ".ytdl", ".temp")
 _SUITED: Final = """
 import json, sys
@@ -120,7 +121,9 @@ def download(wish: Wish, terms: Terms, passage: Passage, route: Route, folder: P
     ran = run(command, folder / _FILMS_IN, bounds, environment=environment, stopped=route.stopped)
     films = tuple(_films(folder))
     reason, failure = _outcome(ran, folder)
-    if not failure and not films:
+    if not failure and not films and _LIVE in ran.answer:
+        reason, failure = Reason.OUT_OF_SCOPE, "it is live, and has no end: what the page itself played of it is kept"
+    elif not failure and not films:
         reason, failure = Reason.EMPTY, f"{TOOL} says that there is nothing there to play: {_words(ran, folder)}"
     return Downloaded(films, arguments, reason, failure)
 
@@ -129,7 +132,7 @@ def _arguments(wish: Wish, terms: Terms, route: Route, *, strict: bool) -> Itera
     """Yield the arguments that say something of the capture; those that name places of this machine are apart."""
     limits = route.rules.limits
     yield from ("--ignore-config", "--no-plugin-dirs", "--no-cache-dir", "--no-progress", "--no-colors", "--no-mtime")
-    yield from ("--no-playlist", "--playlist-items", f"1:{_FILMS}", "--match-filters", "!is_live")
+    yield from ("--no-playlist", "--playlist-items", f"1:{_FILMS}", "--match-filters", _LIVE.decode())
     yield from ("--write-info-json", "--write-subs", "--sub-langs", "all", "--write-thumbnail")
     yield from ("--format", _format(terms.height), "--fixup", "never", "--no-simulate")
     yield from ("--socket-timeout", f"{limits.idle_timeout:g}", "--max-filesize", str(limits.max_resource_bytes))
