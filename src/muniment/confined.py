@@ -26,6 +26,7 @@ _CLONE_NEWNET: Final = 0x40000000
 _CLONE_NEWUSER: Final = 0x10000000
 _PR_SET_PDEATHSIG: Final = 1
 _PIECE: Final = 1 << 16
+_NOT_STARTED: Final = 127  # as shells say it
 _COMPLAINT: Final = 16 << 10
 _GOODBYE: Final = 5.0
 _LOOKS: Final = 0.5
@@ -78,16 +79,20 @@ def run(
     """
     given = {"LANG": "C.UTF-8", "HOME": str(folder), "TMPDIR": str(folder), **(environment or {})}
     starter = [sys.executable, "-I", "-S", __file__, json.dumps(asdict(bounds)), str(os.getpid())]
-    with subprocess.Popen(
-        [*starter, *command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=folder,
-        env=given,
-        start_new_session=True,
-        pass_fds=bounds.inherited,
-    ) as running:
+    try:
+        started = subprocess.Popen(
+            [*starter, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=folder,
+            env=given,
+            start_new_session=True,
+            pass_fds=bounds.inherited,
+        )
+    except OSError as refused:  # no process or no memory is left
+        return Ran(_NOT_STARTED, b"", f"it could not be started: {refused.strerror}")
+    with started as running:
         hearing = _Hearing(bounds.answer)
         try:
             ended = hearing.listen(running, bounds.seconds, stopped)

@@ -41,7 +41,9 @@ _TIME_TO_MUX: Final = 30.0
 _TIME_TO_LOOK: Final = 30.0
 """Seconds in which what was put together is looked into, likewise."""
 _ENDED: Final = frozenset({Reason.LIMIT_TIME, Reason.INTERRUPTED})
-_NOTHING: Final = ("no video", "no media", "no audio", "not a video", "nothing there to play")
+# Only where it says so in so many words: "no video formats found" is what yt-dlp says of a site that it understands no
+# more, and then there may well be a film.
+_NOTHING: Final = ("no video could be found in this", "there is no video in this", "no media found in this")
 _LOGIN: Final = ("log in", "login", "sign in", "private video", "account", "cookies")
 
 
@@ -254,8 +256,11 @@ class _Errand:
         parent = source.record_id if source else self._wanted.record_id
         url = source.url if source else self._wanted.url
         now = self._route.around.now
-        info = Resource(f"urn:details:{url}", Role.OTHER, "application/json", made.info.open("rb"), now(), parent)
-        details_id = self._recorder.keep(info)
+        details_id = ""
+        if made.info is not None:
+            said = made.info.open("rb")
+            kept = Resource(f"urn:details:{url}", Role.OTHER, "application/json", said, now(), parent)
+            details_id = self._recorder.keep(kept)
         record_id = next((each.record_id for each in self.got if _is_all_of(made, each)), "")
         if not record_id:
             record_id = self._convert(made, came, url, parent, details_id)

@@ -37,7 +37,8 @@ _SUITED: Final = """
 import json, sys
 from yt_dlp.extractor import gen_extractor_classes
 known = [each for each in gen_extractor_classes() if each.ie_key() != "Generic"]
-print(json.dumps([url for url in sys.argv[1:] if any(each.suitable(url) for each in known)]))
+urls = json.load(open(sys.argv[1], encoding="utf-8"))
+print(json.dumps([url for url in urls if any(each.suitable(url) for each in known)]))
 """
 _LOADING: Final = 60.0
 
@@ -64,11 +65,14 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """One film: its parts (pictures, then sound; or both in one), and what yt-dlp says of it, also as a file."""
+    """One film: its parts (pictures and sound apart, or both in one), and what yt-dlp says of it, also as a file.
+
+    ``details`` are empty where it says too much to be read, and ``info`` None where it says nothing.
+    """
 
     parts: tuple[Path, ...]
     details: Mapping[str, Any]
-    info: Path
+    info: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,9 @@ def suited(urls: tuple[str, ...], folder: Path, stopped: Callable[[], bool]) -> 
     """
     if not urls:
         return ()
-    command = [sys.executable, "-I", "-c", _SUITED, *urls]
+    asked = folder / "urls.json"
+    scratch.append(asked, json.dumps(urls).encode(), anew=True)
+    command = [sys.executable, "-I", "-c", _SUITED, str(asked)]
     ran = run(command, folder, Bounds(_MEMORY, seconds=_LOADING), stopped=stopped)
     try:
         found = set(json.loads(ran.answer))
@@ -130,13 +136,12 @@ def download(wish: Wish, terms: Terms, passage: Passage, route: Route, folder: P
 
 def _arguments(wish: Wish, terms: Terms, route: Route, *, strict: bool) -> Iterator[str]:
     """Yield the arguments that say something of the capture; those that name places of this machine are apart."""
-    limits = route.rules.limits
     yield from ("--ignore-config", "--no-plugin-dirs", "--no-cache-dir", "--no-progress", "--no-colors", "--no-mtime")
     yield from ("--no-playlist", "--playlist-items", f"1:{_FILMS}", "--match-filters", _LIVE.decode())
     yield from ("--write-info-json", "--write-subs", "--sub-langs", "all", "--write-thumbnail")
     yield from ("--format", _format(terms.height), "--fixup", "never", "--no-simulate")
-    yield from ("--socket-timeout", f"{limits.idle_timeout:g}", "--max-filesize", str(limits.max_resource_bytes))
-    yield from ("--retries", "3", "--fragment-retries", "3", "--output", "%(autonumber)03d.%(ext)s")
+    yield from ("--socket-timeout", f"{route.rules.limits.idle_timeout:g}", "--retries", "3", "--fragment-retries", "3")
+    yield from ("--output", "%(autonumber)03d.%(ext)s")
     yield from ("--paths", f"infojson:../{_DETAILS_IN}")
     for kind in ("subtitle", "thumbnail"):
         yield from ("--paths", f"{kind}:../{_OTHERS_IN}")
@@ -166,16 +171,23 @@ def _bundle(authorities: tuple[str, ...], folder: Path) -> Path:
 
 
 def _films(folder: Path) -> Iterator[Film]:
-    home = folder / _FILMS_IN
-    for info in sorted((folder / _DETAILS_IN).iterdir()):
-        number = info.name.partition(".")[0]
-        parts = [
-            each
-            for each in sorted(home.iterdir())
-            if each.name.partition(".")[0] == number and not each.name.endswith(_UNFINISHED)
-        ]
-        if parts and info.stat().st_size <= _DETAILS:
-            yield Film(tuple(parts), json.loads(info.read_bytes()), info)
+    parts: dict[str, list[Path]] = {}
+    for each in sorted((folder / _FILMS_IN).iterdir()):
+        if not each.name.endswith(_UNFINISHED):
+            parts.setdefault(each.name.partition(".")[0], []).append(each)
+    infos = {each.name.partition(".")[0]: each for each in (folder / _DETAILS_IN).iterdir()}
+    for number, files in parts.items():
+        yield Film(tuple(files), _read(infos.get(number)), infos.get(number))
+
+
+def _read(info: Path | None) -> Mapping[str, Any]:
+    if info is None or info.stat().st_size > _DETAILS:
+        return {}
+    try:
+        said = json.loads(info.read_bytes())
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _outcome(ran: Ran, folder: Path) -> tuple[Reason, str]:
