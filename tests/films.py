@@ -10,6 +10,8 @@ from types import MappingProxyType
 
 import pytest
 
+from browsing import Reply
+
 _PICTURES = ("-f", "lavfi", "-i", "testsrc=size=320x180:rate=10:duration=4")
 _SOUND = ("-f", "lavfi", "-i", "sine=frequency=440:duration=4")
 _CODED = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "10", "-c:a", "aac", "-threads", "1")
@@ -47,6 +49,14 @@ FORMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
+_TYPES = {
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".ts": "video/mp2t",
+    ".mp4": "video/mp4",
+    ".m4s": "video/iso.segment",
+}
+
+
 def made(form: str) -> Mapping[str, bytes]:
     """Return the files of a film of *form* by their names; the test is skipped where there is no ffmpeg."""
     if shutil.which("ffmpeg") is None:
@@ -71,3 +81,9 @@ def streams(film: bytes) -> dict[str, float]:
         file.flush()
         told = subprocess.run(["ffprobe", "-v", "error", *ask, file.name], capture_output=True, check=True, text=True)
     return {name: round(float(length), 1) for name, length in (line.split(",")[:2] for line in told.stdout.split())}
+
+
+def replies(files: Mapping[str, bytes], folder: str = "/film/") -> dict[str, Reply]:
+    """Return the answers of a server that has *files* in *folder*."""
+    kinds = {name: _TYPES.get(Path(name).suffix, "application/octet-stream") for name in files}
+    return {folder + name: Reply(content, {"Content-Type": kinds[name]}) for name, content in files.items()}

@@ -29,15 +29,8 @@ from muniment.model import Kind, Position, Reason, Record, Role
 
 PAGE = '<!doctype html><title>Films</title><h1>Two films</h1><video controls><source src="{}"></video>'
 HLS = {"Content-Type": "application/vnd.apple.mpegurl"}
-TYPES = {".m3u8": HLS["Content-Type"], ".ts": "video/mp2t", ".mp4": "video/mp4", ".m4s": "video/iso.segment"}
 NOW = datetime(2025, 3, 11, 9, 0, tzinfo=UTC)
 PATIENCE = 30
-
-
-def replies(files: Mapping[str, bytes], folder: str = "/film/") -> dict[str, Reply]:
-    """Return the answers of a server that has *files* in *folder*."""
-    kinds = {name: TYPES.get(Path(name).suffix, "application/octet-stream") for name in files}
-    return {folder + name: Reply(content, {"Content-Type": kinds[name]}) for name, content in files.items()}
 
 
 @contextmanager
@@ -90,7 +83,7 @@ def test_a_film_with_its_sound_apart_and_encrypted_is_one_file_that_names_every_
     archive: Archive,
 ) -> None:
     files = films.made("apart")
-    with site(replies(files), "/film/master.m3u8") as made:
+    with site(films.replies(files), "/film/master.m3u8") as made:
         done = archive.capture(made)
         served = {path.removeprefix("/film/") for _, _, path in made.asked if path.startswith("/film/")}
     assert done.status == 0, done.err
@@ -123,7 +116,7 @@ def test_a_film_with_its_sound_apart_and_encrypted_is_one_file_that_names_every_
 
 
 def test_of_several_heights_the_best_is_taken_or_the_one_that_was_asked_for(archive: Archive) -> None:
-    with site(replies(films.made("heights")), "/film/master.m3u8") as made:
+    with site(films.replies(films.made("heights")), "/film/master.m3u8") as made:
         assert archive.capture(made).status == 0
         assert archive.capture(made, "--max-height", "100").status == 0
         assert archive.capture(made, "--video", "none").status == 0
@@ -138,7 +131,7 @@ def test_a_piece_that_is_gone_is_listed_and_the_capture_is_partial_though_a_film
     files = dict(films.made("heights"))
     [gone] = [name for name in files if name.startswith("form1") and name.endswith("2.m4s")]
     del files[gone]
-    with site(replies(files), "/film/master.m3u8") as made:
+    with site(films.replies(files), "/film/master.m3u8") as made:
         done = archive.capture(made)
         url = made.url(f"/film/{gone}")
     assert done.status == 3
@@ -205,7 +198,7 @@ def test_what_the_archivist_has_configured_for_yt_dlp_does_not_reach_a_capture(
         (archive.root / Path(place).name).write_text(path.read_text(encoding="ascii"), encoding="ascii")
     monkeypatch.setenv("HOME", str(tmp_path / "desk"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "desk" / ".config"))
-    with site(replies(films.made("heights")), "/film/master.m3u8") as made:
+    with site(films.replies(films.made("heights")), "/film/master.m3u8") as made:
         done = archive.capture(made)
     assert done.status == 0
     assert len(archive.records("conversion")) == 1
@@ -231,7 +224,7 @@ def test_a_post_is_without_a_film_only_where_that_is_said_in_so_many_words(words
 
 def test_a_live_stream_is_not_waited_for(archive: Archive) -> None:
     files = {name: content.replace(b"#EXT-X-ENDLIST", b"") for name, content in films.made("heights").items()}
-    with site(replies(files), "/film/master.m3u8") as made:
+    with site(films.replies(files), "/film/master.m3u8") as made:
         done = archive.capture(made)
         asked = {path for _, _, path in made.asked}
     assert not any(path.endswith(".m4s") for path in asked)
@@ -382,7 +375,7 @@ def test_what_a_site_says_of_a_film_is_asserted_with_its_source_and_what_yt_dlp_
 
 
 def test_the_film_that_was_put_together_is_looked_into_and_its_pieces_are_not(archive: Archive) -> None:
-    with site(replies(films.made("apart")), "/film/master.m3u8") as made:
+    with site(films.replies(films.made("apart")), "/film/master.m3u8") as made:
         assert archive.capture(made).status == 0
     [(head, _)] = archive.records("conversion")
     name = head.get_header("WARC-Record-ID").strip("<>")
