@@ -28,6 +28,7 @@ PATHS = {
     f"{CLAIMS}/SHA256SUMS": layout.sums(ID),
     f"{CLAIMS}/manifest.jsonl.torn-70": layout.torn(layout.manifest(ID), 70),
     f"work/captures/{ID}.lock": layout.lock(ID),
+    f"work/browsers/{ID}": layout.browsing(ID),
     "work/lock": layout.archive_lock(),
     "manifests/logs": layout.logs(),
     "manifests/keys": layout.public_keys(),
