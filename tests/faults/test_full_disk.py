@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from browsing import Reply, Site, pages
 from commands import of_site
 from conftest import times
 from muniment import layout, sample
@@ -81,3 +82,27 @@ def test_on_a_disk_that_is_read_only_nothing_is_captured_and_everything_can_be_r
     (disk.seen / "case" / str(layout.WORK) / "lock").stat()
     disk.mount("rw")
     assert disk.run(*arguments, below="case").status == 3
+
+
+def test_a_disk_that_fills_up_while_a_film_comes_ends_the_capture_and_what_came_is_kept(disk: SmallDisk) -> None:
+    pieces = 24
+    lines = "".join(f"#EXTINF:2,\n{number}.ts\n" for number in range(pieces))
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n{lines}#EXT-X-ENDLIST\n".encode()
+    noise = random.Random(5).randbytes(1 << 20)  # noqa: S311 - more of it than the disk has room for
+    route = {f"/film/{number}.ts": Reply(b"G" + noise, {"Content-Type": "video/mp2t"}) for number in range(pieces)}
+    route["/film/list.m3u8"] = Reply(playlist, {"Content-Type": "application/vnd.apple.mpegurl"})
+    made = Site(pages({"/": "<!doctype html><h1>Film</h1><video src=/film/list.m3u8></video>", **route}))
+    try:
+        rest = ["--resolve", "localhost=127.0.0.1", "--no-dns", "--allow-net", "127.0.0.0/8", "--delay", "0s"]
+        done = disk.run("capture", made.url(), *rest, "--min-free", "0B", below="case")
+        asked = {path for _, _, path in made.asked}
+    finally:
+        made.close()
+    assert "/film/0.ts" in asked
+    assert len(asked) < pieces
+    assert (done.status, "make room" in done.err) == (74, True), done.err
+    assert "Traceback" not in done.err
+    recovered = disk.run("recover", below="case")
+    assert recovered.status == 0, recovered.err
+    assert disk.run("verify", "--payloads", below="case").status == 0
+    assert [path.name for path in (disk.seen / "case" / "work").rglob("*") if path.is_file()] == ["lock"]
