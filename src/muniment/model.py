@@ -9,6 +9,7 @@ from typing import BinaryIO, Final
 from muniment.digest import Digest
 
 __all__ = [
+    "OBSTACLES",
     "Check",
     "Connection",
     "Exchange",
@@ -82,6 +83,12 @@ _RETRYABLE: Final = frozenset(
         Reason.INTERRUPTED,
     }
 )
+
+
+OBSTACLES: Final = frozenset(
+    {Reason.LOGIN, Reason.PAYWALL, Reason.CONSENT, Reason.CHALLENGE, Reason.SOFT_404, Reason.EMPTY}
+)
+"""What an attempt says of a page that was got: why it is not what was asked for, or not all of it."""
 
 
 class Role(StrEnum):

@@ -21,6 +21,7 @@ from browsing import Reply, Site, pages, program
 from commands import command, muniment, of_site
 from hostile import Served, answer, routing
 from muniment import sample
+from walls import CHALLENGE, FORM, LONG, obstacles
 
 PAGE = """<!doctype html><title>Streams</title><p id=said>nothing yet</p><script>
 new EventSource('/events').onmessage = event => { document.getElementById('said').textContent = event.data };
@@ -276,3 +277,32 @@ def test_a_capture_that_is_killed_is_recovered_with_what_had_come_and_its_keys_a
     assert archive.run("recover").status == 0
     assert not list((archive.root / "work" / "browsers").rglob("*"))
     assert archive.run("verify").status == 0
+
+
+GATE = """<!doctype html><title>The long report</title><main id=m></main><script>
+setTimeout(() => { document.getElementById('m').innerHTML = %s }, 50)</script>"""
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict", "reasons"),
+    [
+        (CHALLENGE, "blocked", ["challenge"]),
+        (FORM, "blocked", ["login"]),
+        ("<h1>Page not found</h1>", "wrong-page", ["soft-404"]),
+        ("", "partial", ["empty"]),
+        (f"<video></video>{LONG}", "partial", ["empty"]),
+        (f"<div style='display:none'>{LONG}</div><p>You must log in to continue.</p>", "blocked", ["login"]),
+        (f"<header>{FORM}</header>{LONG}", "complete", []),
+    ],
+    ids=["challenge", "login", "soft-404", "nothing", "player", "veiled", "article"],
+)
+def test_a_page_is_judged_as_it_was_rendered(archive: Archive, body: str, verdict: str, reasons: list[str]) -> None:
+    made = Site(pages({"/": GATE % json.dumps(body).replace("</", "<\\/")}))
+    document = archive.run(*of(made), "--json").json
+    made.close()
+    assert document["verdict"] == verdict
+    assert [each["reason"] for each in document["missing"] if each["reason"] != "http-4xx"] == reasons
+    assert len(obstacles(archive.root)) == len(reasons)
+    assert {"screenshot", "dom", "text"} <= {each["role"] for each in document["artefacts"]}
+    shown = archive.run("show", document["id"]).out
+    assert all(sign["evidence"] in shown for each in obstacles(archive.root) for sign in each["signs"][:1])

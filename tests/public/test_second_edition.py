@@ -26,7 +26,9 @@ def test_the_second_edition_is_served_with_the_line_that_captures_it(tmp_path: P
         serving.send_signal(signal.SIGINT)
         assert serving.wait(timeout=30) == 0
     # Without its scripts the article is a shell: its own page, and what that names.
-    assert captured.status == 0, captured.err
+    assert captured.status == 3, captured.err
+    assert captured.json["verdict"] == "partial"
+    assert "empty" in {each["reason"] for each in captured.json["missing"] if each["url"] == captured.json["url"]}
     got = {each["url"]: each["status"] for each in captured.json["resources"]}
     assert got["https://today.courier.example/valley/2025/03/one-year"] == 200
     assert got["https://pictures.courier.example/fonts/lenna-display.woff2"] == 200

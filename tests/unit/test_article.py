@@ -20,7 +20,7 @@ from muniment import layout, manifest
 from muniment.capture import commit
 from muniment.errors import FormatError
 from muniment.extract import EXTRACTOR as LINKS
-from muniment.extract import article, media_facts, reading
+from muniment.extract import article, media_facts, obstacle, reading
 from muniment.extract.article import Article, Field, encode, from_html
 from muniment.extract.dates import instant_or_day
 from muniment.message.url import Url
@@ -370,7 +370,12 @@ def test_a_capture_seals_an_article_for_its_seed_and_each_cited_page_and_for_no_
     first, *rest = where.path(layout.manifest(capture)).read_bytes().splitlines()
     lines = {line.record_id: line for line in (manifest.decode_record(each, "manifest") for each in rest)}
     named = manifest.decode_description(first, "manifest").extractors
-    assert named == {"article": article.EXTRACTOR, "links": LINKS, "media": media_facts.EXTRACTOR}
+    assert named == {
+        "article": article.EXTRACTOR,
+        "links": LINKS,
+        "media": media_facts.EXTRACTOR,
+        "obstacle": obstacle.EXTRACTOR,
+    }
     told: dict[str, list[str]] = {"article": [], "links": []}
     about: dict[str, list[str]] = {"article": [], "links": []}
     for line in lines.values():

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from muniment.capture.verdict import Sight, leads_nowhere, verdict
+from muniment.catalogue import last_words
 from muniment.digest import Digest
-from muniment.model import Kind, Position, Reason, Record, Role, State, Truncation
+from muniment.model import OBSTACLES, Kind, Position, Reason, Record, Role, State, Truncation
 
 NOW = dt.datetime(2024, 12, 10, tzinfo=dt.UTC)
 URL = "https://site.example/a"
@@ -111,7 +112,7 @@ def test_an_article_of_no_octet_is_partial_and_one_octet_is_an_article() -> None
 
 @pytest.mark.parametrize("outcome", [each for each in Reason if each is not Reason.HTTP_4XX])
 def test_whatever_lacks_makes_it_partial_but_for_what_was_not_wanted(outcome: Reason) -> None:
-    excused = {Reason.OK, Reason.REDIRECT, Reason.OUT_OF_SCOPE, Reason.MALFORMED_URL, Reason.EMPTY}
+    excused = {Reason.OK, Reason.REDIRECT, Reason.OUT_OF_SCOPE, Reason.MALFORMED_URL, Reason.EMPTY, Reason.SOFT_404}
     expected = State.COMPLETE if outcome in excused else State.PARTIAL
     assert verdict(beside(outcome=outcome), interrupted=False, sight=Sight.ALL) is expected
     assert verdict(beside(outcome=outcome, status=404), interrupted=False, sight=Sight.ALL) is expected
@@ -138,3 +139,50 @@ def test_an_answer_without_an_end_is_not_missed() -> None:
 def test_of_what_can_lead_further_nothing_may_lack(role: Role) -> None:
     leaves = {Role.IMAGE, Role.VIDEO, Role.AUDIO, Role.FONT, Role.TEXT}
     assert leads_nowhere(role, Reason.TIMEOUT, None) is (role in leaves)
+
+
+STANDS_FOR = {
+    Reason.CHALLENGE: State.BLOCKED,
+    Reason.LOGIN: State.BLOCKED,
+    Reason.SOFT_404: State.WRONG_PAGE,
+    Reason.PAYWALL: State.PARTIAL,
+    Reason.CONSENT: State.PARTIAL,
+    Reason.EMPTY: State.PARTIAL,
+}
+
+
+def before(page: Record, reason: Reason, n: int = 3) -> Record:
+    """Return the attempt that says what stands before *page*."""
+    return replace(line(n, Kind.ATTEMPT, Role.OTHER, reason), url=page.url, parent=page.record_id)
+
+
+@pytest.mark.parametrize("reason", sorted(OBSTACLES))
+def test_what_stands_before_the_page_decides_and_no_later_word_of_its_url_takes_it_back(reason: Reason) -> None:
+    assert verdict([SEED, before(SEED, reason)], interrupted=False, sight=Sight.ALL) is STANDS_FOR[reason]
+    for other in OBSTACLES - {reason}:
+        said = [SEED, before(SEED, reason), before(SEED, other, 4), replace(SEED, n=5)]
+        assert {each.outcome for each in last_words(said)} == {reason, other, Reason.OK}
+        worst = {STANDS_FOR[reason], STANDS_FOR[other]}
+        expected = next(each for each in (State.BLOCKED, State.WRONG_PAGE, State.PARTIAL) if each in worst)
+        assert verdict(said, interrupted=False, sight=Sight.ALL) is expected
+
+
+def test_a_challenge_is_a_refusal_whatever_its_status_and_nothing_else_mends_an_error() -> None:
+    late = replace(SEED, status=503)
+    assert verdict([late, before(SEED, Reason.CHALLENGE)], interrupted=False) is State.BLOCKED
+    assert verdict([late, before(SEED, Reason.SOFT_404)], interrupted=False) is State.FAILED
+    assert verdict([late, before(SEED, Reason.PAYWALL)], interrupted=False) is State.FAILED
+
+
+@pytest.mark.parametrize("reason", sorted(OBSTACLES))
+def test_what_stands_before_another_page_weighs_as_any_failure_of_it(reason: Reason) -> None:
+    cited = replace(line(2, Kind.RESPONSE, Role.CITED, Reason.OK), url=URL + "cited")
+    gone = reason in {Reason.SOFT_404, Reason.EMPTY}
+    found = verdict([SEED, cited, before(cited, reason)], interrupted=False)
+    assert found is (State.FETCHED if gone else State.PARTIAL)
+
+
+def test_a_part_of_the_page_that_is_empty_says_nothing_of_the_page() -> None:
+    for kind, role in ((Kind.RESPONSE, Role.OTHER), (Kind.ATTEMPT, Role.SCRIPT)):
+        part = replace(line(2, kind, role, Reason.EMPTY), url=URL + ".js", parent=SEED.record_id)
+        assert verdict([SEED, part], interrupted=False) is State.FETCHED

@@ -12,10 +12,12 @@ from muniment.extract import inspection, media_facts
 from muniment.message import entity
 from muniment.model import Exchange, Framing, Reason, Role
 
-__all__ = ["PAGES", "PARSED", "Body", "appraised", "media", "read", "readable"]
+__all__ = ["PAGES", "PAGE_TYPES", "PARSED", "Body", "appraised", "media", "read", "readable"]
 
 PAGES: Final = frozenset({Role.ARTICLE, Role.EMBED, Role.CITED})
 """The roles of what is read as a page."""
+PAGE_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})
+"""What is read as a page."""
 PARSED: Final = 4 << 20
 """How much of a page or style is looked into; what lies behind is kept, and a failed attempt says so."""
 _READ: Final = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "text/css"})

@@ -14,15 +14,16 @@ from typing import Any, Final
 from muniment import canonical, extract
 from muniment.capture import reckoning
 from muniment.capture.admission import Admission
-from muniment.capture.appraisal import appraised, media, read, readable
+from muniment.capture.appraisal import PAGE_TYPES, appraised, media, read, readable
 from muniment.capture.crawl import follow
 from muniment.capture.frontier import Want
 from muniment.capture.hearing import Hearing
+from muniment.capture.judge import Judge
 from muniment.capture.likeness import Likeness, plain
 from muniment.capture.recorder import Fact, Recorder
 from muniment.capture.verdict import Sight, leads_nowhere
 from muniment.errors import FetchError, FormatError
-from muniment.extract import article, media_facts
+from muniment.extract import article, media_facts, obstacle
 from muniment.fetch.browser import consent
 from muniment.fetch.browser.account import taken
 from muniment.fetch.browser.artefacts import Studio
@@ -106,12 +107,14 @@ class Browse:
         self._rules = means.route.rules
         self._now = means.route.around.now
         self._lock = threading.Lock()
+        self.judge = Judge(recorder, said, self._now)
         self._round = _Round()
         self._crossed: Counter[reckoning.Key] = Counter()
         self._late: list[Exchange] = []
         self._documents: dict[str, str] = {}
         self._redirected: dict[str, str] = {}
         self._article = ""
+        self._answer: Exchange | None = None
         self._parts: dict[str, Want] = {}
         self._looked_into = 0
         self._leaving = self._lacks = False
@@ -237,12 +240,12 @@ class Browse:
 
     def _artefacts(self, likeness: Likeness) -> None:
         likeness.screenshots(self._article, "")
-        likeness.papers(self._article)
+        shown = likeness.papers(self._article)
         made = likeness.dom(self._article)
         if made is not None:
-            self._read(*made)
+            self._read(*made, shown)
 
-    def _read(self, url: str, dom: bytes) -> None:
+    def _read(self, url: str, dom: bytes, shown: str | None) -> None:
         """Derive what the page says and rests on from the document as it was rendered."""
         found = extract.links("text/html", dom, url, "utf-8", self._remaining)
         about = self._article
@@ -255,6 +258,10 @@ class Browse:
         ]
         told = article.from_html(dom, url, charset="utf-8", remaining=self._remaining)
         self._state(url, about, {**article.encode(told), "rendered": True})
+        answer, opened = self._answer, self._opened
+        if answer is not None and opened is not None and readable(answer, Role.ARTICLE) in PAGE_TYPES:
+            received = obstacle.Received(opened.url, url, answer.status, answer.fields, shown)
+            self.judge.tell(self.judge.judge(dom, "utf-8", received, about), Role.ARTICLE)
 
     def _heard(self, told: Heard, exchange: Exchange) -> None:
         with self._lock:
@@ -305,7 +312,7 @@ class Browse:
         elif document and exchange.response is not None:
             self._documents[exchange.url] = record_id
             if role is Role.ARTICLE:
-                self._article = record_id
+                self._article, self._answer = record_id, exchange
         self._judge(exchange, role, record_id, asked)
 
     def _judge(self, exchange: Exchange, role: Role, record_id: str, asked: Asked | None) -> None:

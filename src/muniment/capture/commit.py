@@ -25,7 +25,7 @@ from muniment.capture.verdict import Sight, verdict
 from muniment.digest import Digest
 from muniment.durable import Appending
 from muniment.errors import DigestMismatch, StoreError
-from muniment.extract import EXTRACTOR, article, media_facts
+from muniment.extract import EXTRACTOR, article, media_facts, obstacle
 from muniment.fetch.browser.find import Candidate
 from muniment.fetch.dial import Surroundings
 from muniment.fetch.http import StaticEngine
@@ -138,9 +138,11 @@ def capture(
     with closing(engine), draft(desk, seed.href) as begun:  # 1
         ends = begun.began + desk.rules.limits.max_time
         crawl = Crawl(engine, begun.recorder, desk.rules, ends, clock.now, clock.monotonic, said, space)
+        judges = [crawl.judge]
         wanted, ending = [Want(seed.href, Role.ARTICLE, "", "", page=True)], Ending(root_store=engine.root_store)
         if desk.browser is not None:  # 2
             visit = _browse(begun, desk.browser, engine, around, _Watch(said, stop))
+            judges.append(visit.judge)
             crawl.frontier.know(visit.known)
             wanted = visit.wanted if visit.facts else wanted
             ending = replace(ending, browser=visit.facts, sight=visit.sight, endless=frozenset(visit.endless))
@@ -157,6 +159,8 @@ def capture(
             footage = _footage(begun, engine, around, _Watch(said, stop))
             interrupted = ending.interrupted or footage.interrupted
             ending = replace(ending.plus(footage.asked, footage.recorded), interrupted=interrupted)
+        for each in judges:
+            each.unplayed(begun.recorder.written())
         return commit(begun, ending)  # 3, 4, 5
 
 
@@ -283,7 +287,12 @@ def commit(begun: Draft, ending: Ending) -> Committed:
             verdict=verdict(records, interrupted=ending.interrupted, sight=ending.sight, endless=ending.endless),
             asked=ending.asked,
             recorded=ending.recorded,
-            extractors={"article": article.EXTRACTOR, "links": EXTRACTOR, "media": media_facts.EXTRACTOR},
+            extractors={
+                "article": article.EXTRACTOR,
+                "links": EXTRACTOR,
+                "media": media_facts.EXTRACTOR,
+                "obstacle": obstacle.EXTRACTOR,
+            },
         ),
         records=records,
         files=[layout.evidence(begun.id) / path.name for path in begun.writer.files],

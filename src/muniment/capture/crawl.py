@@ -14,13 +14,14 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from muniment import canonical, extract
-from muniment.capture.appraisal import PARSED, Body, appraised, media, read, readable
+from muniment.capture.appraisal import PAGE_TYPES, PARSED, Body, appraised, media, read, readable
 from muniment.capture.frontier import Frontier, Want
+from muniment.capture.judge import Judge, Judged
 from muniment.capture.memory import Memory
 from muniment.capture.recorder import Fact, Recorder
 from muniment.capture.space import Space
 from muniment.errors import FetchError
-from muniment.extract import article, media_facts
+from muniment.extract import article, media_facts, obstacle
 from muniment.fetch.http import StaticEngine, Wanted
 from muniment.model import Exchange, Reason, Role
 from muniment.rules import Rules
@@ -28,7 +29,6 @@ from muniment.rules import Rules
 __all__ = ["Crawl", "follow"]
 
 _WORKERS: Final = 16
-_HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"<>\\^`{|}')
 _LIMITS: Final = {
     Reason.LIMIT_RESOURCES: "max-resources",
@@ -58,6 +58,7 @@ class Crawl:
     said: Callable[[Exchange, Role], None]
     space: Space
     frontier: Frontier = field(init=False)
+    judge: Judge = field(init=False)
     interrupted: bool = False
     recorded: int = 0
     _grace_ends: float = math.inf
@@ -69,6 +70,7 @@ class Crawl:
 
     def __post_init__(self) -> None:
         self.frontier = Frontier(self.rules.limits.per_host, self.rules.limits.max_resources)
+        self.judge = Judge(self.recorder, self.said, self.now)
         self.space.owed = lambda: max(0, self.engine.received - self.recorder.recorded)
 
     def start(self, wants: Iterable[Want]) -> None:
@@ -158,6 +160,7 @@ class Crawl:
             until=min(self.monotonic() + limits.max_resource_time, self.ends),
         )
         parent, answered = want.parent, False
+        judged: Judged | None = None
         for exchange in self.engine.fetch(wanted):
             named = appraised(self._name_limit(exchange), want.role)
             answered = named.response is not None
@@ -168,16 +171,17 @@ class Crawl:
                 record_id = self.recorder.take(named, role, parent)
                 if shown is not None:
                     self._state(named.url, record_id, media_facts.encode(shown))
-                if body is not None:
-                    self._read(named, role, record_id, body, want)
+                # Of several tries the last one says what the page is.
+                judged = self._read(named, role, record_id, body, want) if body is not None else None
             if role is Role.REDIRECT:
                 parent = record_id
-
+        if judged is not None:
+            self.judge.tell(judged, want.role)
         with self._lock:
             self.recorded += answered
 
-    def _read(self, named: Exchange, role: Role, record_id: str, body: Body, want: Want) -> None:
-        """Look into what was recorded as *record_id* for what it rests on and what it says."""
+    def _read(self, named: Exchange, role: Role, record_id: str, body: Body, want: Want) -> Judged | None:
+        """Look into what was recorded as *record_id* for what it rests on and says; return what it is as a page."""
         found = extract.links(body.kind, body.content, named.url, body.charset, self._remaining)
         found = replace(found, notes=(*found.notes, body.fault)) if body.fault else found
         self._state(named.url, record_id, extract.encode(found))
@@ -186,10 +190,13 @@ class Crawl:
         if unread := self._unread(role, body, found, want):
             self._say_unread(named.url, record_id, unread)
         # After the links, so that others fetch what the page rests on while it is read.
-        if self._is_article(named, role, body):
-            told = article.from_html(body.content, named.url, charset=body.charset, remaining=self._remaining)
-            told = replace(told, notes=(*told.notes, body.fault)) if body.fault else told
-            self._state(named.url, record_id, article.encode(told))
+        if not self._is_article(named, role, body):
+            return None
+        told = article.from_html(body.content, named.url, charset=body.charset, remaining=self._remaining)
+        told = replace(told, notes=(*told.notes, body.fault)) if body.fault else told
+        self._state(named.url, record_id, article.encode(told))
+        received = obstacle.Received(want.url, named.url, named.status, named.fields)
+        return self.judge.judge(body.content, body.charset, received, record_id)
 
     def _unread(self, role: Role, body: Body, found: extract.Found, want: Want) -> tuple[str, str] | None:
         """Return what bound left something of a page out of sight, and a sentence; None where all was looked at."""
@@ -229,7 +236,7 @@ class Crawl:
     def _is_article(self, exchange: Exchange, role: Role, body: Body) -> bool:
         """Whether *body* is a page that somebody reads for its own sake: the seed, or what an article cites."""
         answered = role is Role.CITED and (exchange.status or 0) // 100 == 2
-        return body.kind in _HTML and (role is Role.ARTICLE or answered)
+        return body.kind in PAGE_TYPES and (role is Role.ARTICLE or answered)
 
     def _name_limit(self, exchange: Exchange) -> Exchange:
         if exchange.rule == "max-resource-time" and self.monotonic() >= self.ends:

@@ -59,12 +59,21 @@ class Likeness:
         self._keep(first, untouched, f"fullPage{when}", parent)
         self._keep(second, dated, f"fullPageDated{when}", parent)
 
-    def papers(self, parent: str) -> None:
-        """Keep the page as it prints, its visible text, and what it said to its console."""
+    def papers(self, parent: str) -> str | None:
+        """Keep the page as it prints, its visible text, and what it said to its console.
+
+        Returns the beginning of the text, None where there is none.
+        """
+        shown = None
         for name, make in (("pdf", self._studio.pdf), ("text", self._studio.text), ("notes", self._studio.notes)):
             made = self._made(name, make)
-            if made is not None:
-                self._keep(*made, name, parent)
+            if made is None:
+                continue
+            if name == "text":
+                made[1].seek(0)
+                shown = made[1].read(_PAGE).decode("utf-8", "replace")
+            self._keep(*made, name, parent)
+        return shown
 
     def dom(self, parent: str) -> tuple[str, bytes] | None:
         """Keep the document as it was rendered; return its URL and its first 4 MiB, None where there is none."""

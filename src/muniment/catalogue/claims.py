@@ -16,7 +16,7 @@ from muniment.errors import DigestMismatch, FormatError, NotInLog, StoreError
 from muniment.log.journal import ENTRIES, WIDTH, Journal, covering
 from muniment.log.leaf import Leaf, LeafType, unbundle
 from muniment.manifest import Description, Statement
-from muniment.model import Kind, Reason, Record, Role
+from muniment.model import OBSTACLES, Kind, Reason, Record, Role
 from muniment.seal import dsse
 
 __all__ = ["Claims", "Place", "committed", "last_words", "newest", "origins", "read"]
@@ -58,23 +58,25 @@ def last_words(records: Iterable[Record]) -> list[Record]:
     A 503 that was asked again and answered is no failure. In each role, because a redirect of something else may lead
     to the article's own URL again.
     """
-    ends: dict[tuple[str, Role | None], Record] = {}
+    ends: dict[tuple[str, Role | None, Reason | None], Record] = {}
     for line in records:
         if line.outcome is None or line.kind not in {Kind.RESPONSE, Kind.ATTEMPT}:
             continue
         if line.role is Role.REDIRECT:
             # Asked again, it led elsewhere: what failed before under the role it was wanted in has been answered.
-            for role in [role for role in Role if (line.url, role) in ends]:
-                if ends[line.url, role].outcome not in {Reason.OK, Reason.REDIRECT}:
-                    del ends[line.url, role]
+            for role in [role for role in Role if (line.url, role, None) in ends]:
+                if ends[line.url, role, None].outcome not in {Reason.OK, Reason.REDIRECT}:
+                    del ends[line.url, role, None]
         elif line.outcome is Reason.OK:
             # A server that was refused and let in afterwards; the role in which it was refused was a guess. No other
             # attempt is answered so: one may say of the very page that was got what lacked of it.
-            for role in [role for role in Role if (line.url, role) in ends]:
-                before = ends[line.url, role]
+            for role in [role for role in Role if (line.url, role, None) in ends]:
+                before = ends[line.url, role, None]
                 if before.kind is Kind.ATTEMPT and before.outcome is Reason.TLS_HANDSHAKE:
-                    del ends[line.url, role]
-        ends[line.url, line.role] = line
+                    del ends[line.url, role, None]
+        # What stands before a page is said of it once for each obstacle, and no later word about the URL takes it back.
+        obstacle = line.kind is Kind.ATTEMPT and line.outcome in OBSTACLES
+        ends[line.url, line.role, line.outcome if obstacle else None] = line
     return sorted(ends.values(), key=lambda line: line.n)
 
 

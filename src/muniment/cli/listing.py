@@ -298,6 +298,7 @@ def _cut(document: dict[str, Any]) -> str:
 
 
 def _missing(document: dict[str, Any]) -> list[str]:
+    from muniment.model import OBSTACLES
     from muniment.report.words import safe
 
     missing = document["missing"]
@@ -309,6 +310,9 @@ def _missing(document: dict[str, Any]) -> list[str]:
         rule = f" (limit {safe(each['rule'])})" if each["rule"] else ""
         again = "" if not each["retryable"] else ", may be tried again"
         lines.append(f"    {why:<20} {each['role'] or 'other':<9} {safe(each['url'])}{rule}{again}")
+        # What stands before a page is shown by what it says: whoever reads it judges whether it does.
+        if each["reason"] in OBSTACLES and each["role"] == "other":
+            lines.append(f"      {safe(each['detail'])}")
     if len(missing) > _MOST_MISSING:
         lines.append(f"    … and {len(missing) - _MOST_MISSING:,} more; --json lists all of them")
     return lines

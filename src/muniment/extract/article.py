@@ -92,7 +92,7 @@ def _assert(html: str, into: Assertions, notes: list[str]) -> LexborHTMLParser |
     broken = 0
     # Of the pieces of a flat page each tree is gone before the next is built.
     for page in map(LexborHTMLParser, _flat(html) if flat else [html]):
-        broken += schema_org.read(_blocks(page), into)
+        broken += schema_org.read(schema_org.blocks(page), into)
         visible.read(page, into)
     if broken:
         notes.append(f"{broken} blocks of JSON-LD could not be read")
@@ -142,11 +142,3 @@ def _decoded(body: bytes, charset: str | None, notes: list[str]) -> str:
             notes.append("neither HTTP nor the page names an encoding; it is well-formed UTF-8, and was read so")
         return text
     return read.text
-
-
-def _blocks(page: LexborHTMLParser) -> list[str]:
-    return [
-        node.text(deep=True)
-        for node in page.css("script[type]")
-        if (node.attributes.get("type") or "").partition(";")[0].strip().lower() == "application/ld+json"
-    ]

@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from selectolax.lexbor import LexborHTMLParser
+
 from muniment.extract.assertion import Assertions, Field
 from muniment.extract.charset import printable
 
-__all__ = ["field_of", "kind_of", "read"]
+__all__ = ["blocks", "field_of", "kind_of", "objects", "read"]
 
 _MAX_BLOCKS: Final = 1 << 20
 _MAX_NODES: Final = 2_000
@@ -55,11 +57,19 @@ def kind_of(types: Any) -> str:
     return next((each for each in plain if _WORKS.match(each)), plain[0] if plain else "Thing")
 
 
-def read(blocks: list[str], into: Assertions) -> int:
-    """Put what the JSON-LD *blocks* say of the page's article into *into*; return how many blocks are no JSON.
+def blocks(page: LexborHTMLParser) -> list[str]:
+    """Return the JSON-LD blocks of *page* as they are written."""
+    return [
+        node.text(deep=True)
+        for node in page.css("script[type]")
+        if (node.attributes.get("type") or "").partition(";")[0].strip().lower() == "application/ld+json"
+    ]
 
-    The objects at the top, in ``@graph`` and in ``mainEntity`` are read: what they merely mention (other articles,
-    comments, videos) says nothing of this one. All blocks together have at most 1 MiB, and 2,000 such objects.
+
+def objects(blocks: list[str]) -> tuple[list[dict[str, Any]], int]:
+    """Return the objects at the top of the JSON-LD *blocks*, in ``@graph`` and in ``mainEntity``; how many are no JSON.
+
+    All blocks together have at most 1 MiB, and 2,000 such objects.
     """
     nodes: list[dict[str, Any]] = []
     broken = 0
@@ -71,7 +81,15 @@ def read(blocks: list[str], into: Assertions) -> int:
         # json raises ValueError for what is no JSON and for numbers of thousands of digits, RecursionError for nesting.
         except (ValueError, RecursionError):
             broken += 1
-    nodes = nodes[:_MAX_NODES]
+    return nodes[:_MAX_NODES], broken
+
+
+def read(blocks: list[str], into: Assertions) -> int:
+    """Put what the JSON-LD *blocks* say of the page's article into *into*; return how many blocks are no JSON.
+
+    What the objects merely mention (other articles, comments, videos) says nothing of this one.
+    """
+    nodes, broken = objects(blocks)
     known = {node["@id"]: node for node in reversed(nodes) if isinstance(node.get("@id"), str)}
     for node in nodes:
         kind = kind_of(node.get("@type"))
