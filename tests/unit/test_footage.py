@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -112,7 +113,9 @@ def test_a_film_with_its_sound_apart_and_encrypted_is_one_file_that_names_every_
     assert muniment("verify", "--payloads", cwd=archive.root).status == 0
     out = archive.root / "out"
     assert muniment("extract", done.json["id"], "--role", "video", "--out", out, cwd=archive.root).status == 0
-    assert content in [path.read_bytes() for path in out.glob("*.mp4")]
+    [taken] = out.glob("*-film-*.mp4")
+    assert taken.read_bytes() == content
+    assert re.search(r"made .*1 film", muniment("show", done.json["id"], cwd=archive.root).out)
 
 
 def test_of_several_heights_the_best_is_taken_or_the_one_that_was_asked_for(archive: Archive) -> None:

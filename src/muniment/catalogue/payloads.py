@@ -144,7 +144,8 @@ def _name(number: int, line: Record, digest: Digest | None) -> str:
     # Nothing in it comes from the web but the digest and what the tables of roles and endings hold.
     ending = _ENDINGS.get(line.media_type, "bin")
     coded = digest != line.content
-    return f"{number:02d}-{line.role or 'other'}-{digest.hex[:12] if digest else 'none'}.{'bin' if coded else ending}"
+    what = "film" if line.kind is Kind.CONVERSION else line.role or "other"
+    return f"{number:02d}-{what}-{digest.hex[:12] if digest else 'none'}.{'bin' if coded else ending}"
 
 
 def _copy(root: Path, capture: str, line: Record, choice: Choice, path: Path) -> None:

@@ -286,7 +286,9 @@ def _by_hand(document: dict[str, Any]) -> list[str]:
 
 
 def _artefacts(document: dict[str, Any]) -> list[str]:
-    numbers = Counter(each["role"] or "other" for each in document["artefacts"])
+    # What is converted are films, put together of their pieces.
+    made = ("film" if each["kind"] == "conversion" else each["role"] or "other" for each in document["artefacts"])
+    numbers = Counter(made)
     told = ", ".join(f"{number:,} {role}" for role, number in numbers.most_common())
     return [f"  made     {told}"] if told else []
 
