@@ -25,6 +25,7 @@ from muniment.message import entity
 from muniment.model import Kind, Reason, Record, Role, State
 from muniment.seal import SigningKey, dsse
 from muniment.verify import trust
+from muniment.warc import metadata
 from muniment.warc.writer import Entry, Writer
 
 CAPTURE: Final = "20241210T093012Z-k7f3qa"
@@ -88,8 +89,8 @@ def _records() -> Iterator[tuple[Entry, dict[str, Any]]]:
             "look": {"name": "news.example", "means": "getaddrinfo", "answers": ["192.0.2.7"], "microseconds": 4210},
         }
     )  # fmt: skip
-    entry = _entry(Kind.METADATA, 2, PAGE, "application/json", connection)
-    yield entry, common | {"role": Role.OTHER, "media_type": "application/json"}
+    entry = _entry(Kind.METADATA, 2, PAGE, metadata.MEDIA_TYPE, metadata.block(connection))
+    yield entry, common | {"role": Role.OTHER, "media_type": metadata.MEDIA_TYPE}
     body = entity.measure(io.BytesIO(ANSWER), cap=1 << 20)
     joined = (*network, ("WARC-Concurrent-To", f"<{_id(4)}>"))
     entry = _entry(Kind.RESPONSE, 3, PAGE, "application/http; msgtype=response", ANSWER, fields=joined)
@@ -107,9 +108,9 @@ def _records() -> Iterator[tuple[Entry, dict[str, Any]]]:
             "framing": "empty", "head_size": 0,
         }
     )  # fmt: skip
-    entry = _entry(Kind.ATTEMPT, 5, GONE, "application/json", failed)
+    entry = _entry(Kind.ATTEMPT, 5, GONE, metadata.MEDIA_TYPE, metadata.block(failed))
     yield entry, {
-        "role": Role.IMAGE, "parent": _id(3), "outcome": Reason.REFUSED, "media_type": "application/json",
+        "role": Role.IMAGE, "parent": _id(3), "outcome": Reason.REFUSED, "media_type": metadata.MEDIA_TYPE,
     }  # fmt: skip
 
 

@@ -52,7 +52,7 @@ from muniment.tls.handshake import Message
 from muniment.tls.keylog import KeyLog
 from muniment.tls.session import Side
 from muniment.verify import trust
-from muniment.warc import fields, reader
+from muniment.warc import fields, metadata, reader
 from rfc8448 import SIMPLE
 from tls_forged import certificate, forged, message
 from warc_entries import ODD_MESSAGES, every_kind, record, stored
@@ -386,7 +386,7 @@ def _proofs() -> list[bytes]:
 
 def _facts(octets: bytes) -> None:
     # A stranger's archive holds metadata records of a stranger's making.
-    facts._Gathering().take(RECORD, canonical.decode(octets, "here"))
+    facts._Gathering().take(RECORD, metadata.decode(octets, "here"))
 
 
 FACTS: Final = (
@@ -445,7 +445,7 @@ EVIDENCED: Final = {
     ),
     "statement": Parser([STATEMENT], LINE_WORDS, _once_more(manifest.decode_statement, manifest.encode_statement)),
     "opening": Parser([OPENING], LINE_WORDS, _once_more(manifest.decode_opening, manifest.encode_opening)),
-    "facts": Parser([canonical.encode(each) for each in FACTS], (*JSON_WORDS, b'"type":'), _facts),
+    "facts": Parser([metadata.block(canonical.encode(each)) for each in FACTS], (*JSON_WORDS, b'"type":'), _facts),
     "envelope": Parser([SEALED], SIGNED_WORDS, dsse.unverified_payload),
     "opened envelope": Parser([SEALED], SIGNED_WORDS, _opened, EVIDENCE),
     "pem": Parser(

@@ -19,6 +19,7 @@ from muniment.capture import commit
 from muniment.message.url import Url
 from muniment.model import Kind, Reason
 from muniment.rules import Limits, Rules
+from muniment.warc import metadata
 
 
 class PageServer(socketserver.ThreadingTCPServer):
@@ -123,7 +124,7 @@ def account(root: Path, capture_id: str, hosts: set[str], kept: Counter[bytes]) 
         for record in ArchiveIterator(stream, no_record_parse=True):
             content = record.raw_stream.read()
             if record.rec_type == "metadata" and b'"type":"links"' in content:
-                links = json.loads(content)["links"]
+                links = metadata.decode(content, "w")["links"]
                 wanted |= {each["url"] for each in links if each["kind"] in ("requisite", "embed")}
     told = {line.url: line for line in lines if line.kind in {Kind.RESPONSE, Kind.ATTEMPT}}
     problems = [f"{url}: wanted, neither kept nor a failure" for url in wanted - set(told)]

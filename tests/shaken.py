@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import archives
 from archives import Made
 from muniment import canonical, durable, layout, manifest
-from muniment.model import Connection, Exchange, Finding, Record
+from muniment.model import Connection, Exchange, Finding, Kind, Record
 from muniment.tls import evidence
 from muniment.verify.checks import Depth, Findings, Outside, Scope
 from muniment.verify.handshakes import Handshakes, Said
 from muniment.verify.trust import Trust
-from muniment.warc import reader
+from muniment.warc import metadata, reader
 from tls_streams import Identity, contexts, decoded, identity, talk
 
 __all__ = ["TLS12", "TLS13", "Document", "Site", "Told", "judged", "over", "records"]
@@ -76,7 +76,7 @@ def over(made: Connection, path: str = "/", host: str = "") -> Exchange:
 
 
 def records(made: Made) -> Told:
-    """Return every line with what its record says, where that is JSON."""
+    """Return every line with what its record says, where that is a metadata record."""
     found: Told = []
     raw = made.path(layout.manifest(made.captures[0])).read_bytes().splitlines()[1:]
     with durable.opened(made.warc()) as stream:
@@ -84,7 +84,7 @@ def records(made: Made) -> Told:
             held = bytearray()
             place = line.position
             reader.record_at(stream, place.offset, place.length, file="w", into=lambda _, held=held: held.extend)
-            told = canonical.decode(bytes(held), "w") if line.media_type == "application/json" else None
+            told = metadata.decode(bytes(held), "w") if line.kind in {Kind.METADATA, Kind.ATTEMPT} else None
             found.append((line, told))
     return found
 

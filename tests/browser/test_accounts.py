@@ -23,6 +23,7 @@ from muniment.fetch.cookies import Cookies, brought
 from muniment.message.url import Url
 from muniment.model import Reason
 from muniment.rules import Limits, Rules
+from muniment.warc import metadata
 
 SECRET = "session-7c1f"  # the cookie of an account
 PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\npiece.ts\n#EXT-X-ENDLIST\n"
@@ -239,7 +240,9 @@ def test_what_a_human_does_in_the_page_is_kept_and_told_and_a_profile_remembers_
         site.close()
     by_capture = {each: records(next(root.glob(f"archive/*/*/*/{each}"))) for each in (first, second)}
     visits = [
-        json.loads(block) for kind, _, _, block in by_capture[first] if kind == "metadata" and b'"by_hand"' in block
+        metadata.decode(block, "w")
+        for kind, _, _, block in by_capture[first]
+        if kind == "metadata" and b'"by_hand"' in block
     ]
     assert visits[0]["by_hand"]["address"] == site.url("/article", "other.example")
     assert visits[0]["by_hand"]["said_so"] is True

@@ -27,7 +27,7 @@ from muniment.message.url import Url
 from muniment.model import Kind, Record
 from muniment.rules import Limits, Rules
 from muniment.sample import contents
-from muniment.warc import reader
+from muniment.warc import metadata, reader
 
 PAGE = "https://news.example/2024/story.html"
 HEAVY = "<p>x"
@@ -428,5 +428,5 @@ def _said(path: Path, line: Record) -> dict[str, object]:
     with path.open("rb") as stream:
         place = line.position
         reader.record_at(stream, place.offset, place.length, file=str(path), into=lambda _: held.extend)
-    found: dict[str, object] = json.loads(held)
+    found: dict[str, object] = metadata.decode(bytes(held), "w")
     return found

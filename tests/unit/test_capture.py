@@ -32,6 +32,7 @@ from muniment.model import (
 from muniment.rules import Limits, Rules
 from muniment.seal import dsse
 from muniment.verify import Depth, verify
+from muniment.warc import metadata
 
 
 def lines(where: SampleCapture) -> tuple[manifest.Description, list[Record]]:
@@ -87,7 +88,7 @@ def test_interim_answers_are_kept_beside_the_final_one(sample_capture: SampleCap
     from muniment.canonical import decode_base64  # noqa: PLC0415
 
     accounts = [
-        json.loads(block)
+        metadata.decode(block, "w")
         for kind, _, block in blocks(sample_capture.archive.root, sample_capture.id)
         if kind == "metadata"
     ]

@@ -27,6 +27,7 @@ from muniment.digest import Digest
 from muniment.extract import film
 from muniment.fetch.media.download import Downloaded
 from muniment.model import Kind, Position, Reason, Record, Role
+from muniment.warc import metadata
 
 PAGE = '<!doctype html><title>Films</title><h1>Two films</h1><video controls><source src="{}"></video>'
 HLS = {"Content-Type": "application/vnd.apple.mpegurl"}
@@ -69,7 +70,7 @@ class Archive:
 
     def said(self, kind: str) -> list[dict[str, Any]]:
         """Return every metadata document of type *kind*."""
-        return [said for _, block in self.records("metadata") if (said := json.loads(block))["type"] == kind]
+        return [said for _, block in self.records("metadata") if (said := metadata.decode(block, "w"))["type"] == kind]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import json
 import threading
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from muniment.extract.sniff import media_type
 from muniment.message.url import Url
 from muniment.model import Kind, Reason, Record, Role
 from muniment.rules import Limits, Rules
-from muniment.warc import reader
+from muniment.warc import metadata, reader
 
 NOTE = b"\0" * 60_000  # a photograph's own notes, such as a thumbnail
 
@@ -126,7 +125,7 @@ def facts(root: Path, capture: str) -> dict[str, tuple[Record, dict[str, object]
             with durable.opened(root / str(layout.evidence(capture)) / line.position.file) as stream:
                 block = io.BytesIO()
                 reader.block(stream, line.position, block)
-            said = json.loads(block.getvalue())
+            said = metadata.decode(block.getvalue(), "w")
             if said["type"] == "media":
                 found[line.url] = (known[line.parent], said)
     return found

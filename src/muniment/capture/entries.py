@@ -11,6 +11,7 @@ from muniment.capture.peers import documents
 from muniment.digest import Digest, Digester
 from muniment.message.entity import Entity
 from muniment.model import Connection, Exchange, Kind, Role
+from muniment.warc import metadata
 from muniment.warc.writer import Entry, already_compressed
 
 __all__ = [
@@ -76,7 +77,7 @@ def of_fact(fact: Fact) -> tuple[Entry, dict[str, Any]]:
     record_id = f"urn:uuid:{uuid.uuid4()}"
     entry = _document(record_id, fact.url, fact.date, fact.content)
     entry = replace(entry, fields=(("WARC-Refers-To", f"<{fact.about}>"),))
-    return entry, {"role": Role.DERIVED, "parent": fact.about, "media_type": "application/json"}
+    return entry, {"role": Role.DERIVED, "parent": fact.about, "media_type": metadata.MEDIA_TYPE}
 
 
 def answer(taken: Taken, block: BinaryIO, found: Entity, shared: dict[str, Any]) -> Group:
@@ -110,10 +111,10 @@ def answer(taken: Taken, block: BinaryIO, found: Entity, shared: dict[str, Any])
         "outcome": exchange.reason,
     }
     request = _request(exchange, about, taken.record_id, shared)
-    facts = _document(f"urn:uuid:{uuid.uuid4()}", exchange.url, exchange.started, _account(exchange, found.fault))
-    facts = replace(facts, fields=(("WARC-Concurrent-To", f"<{taken.record_id}>"),))
-    of_facts = shared | {"parent": taken.record_id, "role": Role.DERIVED, "media_type": "application/json"}
-    group = [(response, known), request, (facts, of_facts)]
+    account = _document(f"urn:uuid:{uuid.uuid4()}", exchange.url, exchange.started, _account(exchange, found.fault))
+    account = replace(account, fields=(("WARC-Concurrent-To", f"<{taken.record_id}>"),))
+    of_account = shared | {"parent": taken.record_id, "role": Role.DERIVED, "media_type": metadata.MEDIA_TYPE}
+    group = [(response, known), request, (account, of_account)]
     if exchange.messages is not None:
         # What passed after the switch of protocols is no part of an HTTP answer.
         kept = Resource(exchange.url, Role.OTHER, _LINES, exchange.messages, exchange.started, taken.record_id)
@@ -145,7 +146,7 @@ def attempt(taken: Taken, shared: dict[str, Any]) -> Group:
     """Return the records of a failed attempt; with its request, where one was sent."""
     exchange = taken.exchange
     entry = _document(taken.record_id, exchange.url, exchange.started, _account(exchange, ""))
-    known = shared | {"kind": Kind.ATTEMPT, "outcome": exchange.reason, "media_type": "application/json"}
+    known = shared | {"kind": Kind.ATTEMPT, "outcome": exchange.reason, "media_type": metadata.MEDIA_TYPE}
     if not exchange.request:
         return [(entry, known)]
     about = f"urn:uuid:{uuid.uuid4()}"
@@ -178,16 +179,17 @@ def of_resource(kept: Resource) -> tuple[Entry, dict[str, Any]]:
 
 
 def _document(record_id: str, url: str, date: datetime, content: bytes) -> Entry:
+    block = metadata.block(content)
     return Entry(
         kind=Kind.METADATA,
         record_id=record_id,
         url=url,
         date=date,
-        content_type="application/json",
+        content_type=metadata.MEDIA_TYPE,
         fields=(),
-        block=io.BytesIO(content),
-        size=len(content),
-        digest=Digest.of_bytes(content),
+        block=io.BytesIO(block),
+        size=len(block),
+        digest=Digest.of_bytes(block),
         stored=False,
     )
 
@@ -196,7 +198,7 @@ def about_connection(exchange: Exchange, made: Connection) -> Group:
     """Return the records about *made*, over which *exchange* was the first: its own, and that of its handshake."""
     about, shaken = documents(made)
     record_id = f"urn:uuid:{uuid.uuid4()}"
-    known = common(made) | {"role": Role.OTHER, "media_type": "application/json"}
+    known = common(made) | {"role": Role.OTHER, "media_type": metadata.MEDIA_TYPE}
     group = [(_document(record_id, exchange.url, made.opened, about), known)]
     if shaken:
         entry = _document(f"urn:uuid:{uuid.uuid4()}", exchange.url, made.opened, shaken)

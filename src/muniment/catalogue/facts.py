@@ -11,11 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from muniment import canonical, durable, layout
+from muniment import durable, layout
 from muniment.digest import Digest
 from muniment.errors import DigestMismatch, FormatError, IntegrityError, MunimentError, StoreError
 from muniment.model import Kind, Record, Role
-from muniment.warc import reader
+from muniment.warc import metadata, reader
 
 __all__ = [
     "Article",
@@ -189,7 +189,7 @@ def gather(
             if not stated or not wanted(line):
                 continue
             try:
-                found.take(line, canonical.decode(files.block(line), where(line)))
+                found.take(line, metadata.decode(files.block(line), where(line)))
             except (FormatError, IntegrityError, StoreError) as damage:
                 problems.append(damaged(line, damage))
     return Facts(

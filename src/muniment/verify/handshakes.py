@@ -18,6 +18,7 @@ from muniment.tls import evidence
 from muniment.tls.attribution import Claim, attributed, host_of, may_ask
 from muniment.tls.evidence import Signed, Unsigned, Why
 from muniment.verify.checks import Findings, Scope, judged
+from muniment.warc import metadata
 
 __all__ = ["Handshakes", "Said"]
 
@@ -55,7 +56,7 @@ class Said:
         if len(self._held) > _LARGEST:
             return None
         try:
-            return canonical.decode(bytes(self._held), where)
+            return metadata.decode(bytes(self._held), where)
         except FormatError:
             return None
 
