@@ -25,13 +25,22 @@ BIN := .venv/bin
 	@.venv-judges/bin/python -m pip install --quiet --disable-pip-version-check 'fastwarc>=0.15' 'datasette>=0.64'
 	@touch $@
 
+# pywb, warcprox (GPL) and ReplayWeb.page (AGPL) run there as programs; nothing of muniment imports them.
+.venv-judges/replayers: .venv-judges/installed
+	@.venv-judges/bin/python -m pip install --quiet --disable-pip-version-check 'pywb>=2.10' 'warcprox>=2.13' || \
+	  echo "pywb and warcprox could not be installed; what needs them is skipped."
+	@command -v npm >/dev/null && cd .venv-judges && npm pack --silent replaywebpage@2.4.6 >/dev/null && \
+	  tar -xzf replaywebpage-2.4.6.tgz && rm -rf replaywebpage && mv package replaywebpage || \
+	  echo "ReplayWeb.page could not be had by npm; the tests that need it are skipped."
+	@touch $@
+
 demo: .venv/installed
 	@$(BIN)/muniment demo run
 
 system:
 	@.ci/system openssl chromium ffmpeg tshark
 
-test: .venv/installed-tests .venv-judges/installed system lint
+test: .venv/installed-tests .venv-judges/replayers system lint
 	$(BIN)/python -m pytest -n auto
 
 lint: .venv/installed-tests

@@ -4,6 +4,7 @@ Real pages name real hosts. Whatever captures them runs in a network namespace o
 breaks no packet leaves; where the system allows no namespace, nothing is run.
 """
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -11,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 _CLONE_NEWNET = 0x40000000
@@ -39,6 +41,22 @@ def refuse_unless_alone() -> None:
         except OSError:
             return
     raise RuntimeError("there is a way out of this machine: real pages are not captured here")
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Take this thread, and what it starts, off the network until the block ends; as root, and on Linux."""
+    if os.geteuid() != 0 or not Path("/proc/thread-self/ns/net").exists():
+        yield
+        return
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        enter()
+        refuse_unless_alone()
+        yield
+    finally:
+        assert ctypes.CDLL(None, use_errno=True).setns(before, _CLONE_NEWNET) == 0
+        os.close(before)
 
 
 def possible() -> bool:

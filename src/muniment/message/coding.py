@@ -14,8 +14,8 @@ from muniment.errors import FormatError
 
 __all__ = ["ACCEPTED", "MAX_CODINGS", "decoded", "named"]
 
-ACCEPTED: Final = "gzip, deflate, br, zstd"
-"""What a request may say that it accepts: every coding that can be taken off here."""
+ACCEPTED: Final = "gzip, deflate, br"
+"""What a request says that it accepts. Answers in zstd are read as well, but the programs that replay WARC files do not."""
 MAX_CODINGS: Final = 5
 
 _PIECE: Final = 64 << 10
@@ -48,7 +48,7 @@ def decoded(chunks: Chunks, codings: tuple[str, ...], *, cap: int) -> Chunks:
     for coding in reversed(codings):
         decoder = _DECODERS.get(coding)
         if decoder is None:
-            raise FormatError("the content", expected=f"one of {ACCEPTED}", found=f"the coding {coding[:40]!r}")
+            raise FormatError("the content", expected=f"one of {ACCEPTED}, zstd", found=f"the coding {coding[:40]!r}")
         chunks = _bounded(chunks, coding, decoder)
     size = 0
     for chunk in chunks:
