@@ -15,7 +15,7 @@ from muniment.errors import FormatError
 __all__ = ["ACCEPTED", "MAX_CODINGS", "decoded", "named"]
 
 ACCEPTED: Final = "gzip, deflate, br"
-"""What a request says that it accepts. Answers in zstd are read as well, but the programs that replay WARC files do not."""
+"""What a request says that it accepts. zstd is read as well, but not by the programs that replay WARC files."""
 MAX_CODINGS: Final = 5
 
 _PIECE: Final = 64 << 10
