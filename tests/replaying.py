@@ -43,7 +43,6 @@ _SEEN = """async () => {
   return {
     headline: document.querySelector("h1")?.innerText ?? "",
     text: document.body?.innerText ?? "",
-    images: [...document.images].map((each) => [each.currentSrc || each.src, each.naturalWidth]),
     fonts: [...document.fonts].filter((each) => each.status === "loaded").map((each) => each.family),
     media: media.map((each, at) => [each.localName, each.videoWidth ?? 0, played[at]]),
   };
@@ -52,7 +51,7 @@ _SEEN = """async () => {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a document shows: its headline, its text, the widths of its images by URL, fonts that were loaded.
+    """What a document shows: its headline, its text, fonts that were loaded.
 
     ``plays`` has the kind and the width of each video and sound of which time passes, ``stands`` of those where it
     does not.
@@ -60,7 +59,6 @@ class Seen:
 
     headline: str
     text: str
-    images: dict[str, int]
     fonts: tuple[str, ...]
     plays: tuple[tuple[str, int], ...]
     stands: tuple[tuple[str, int], ...]
@@ -188,10 +186,23 @@ class Look:
         told = self._asked(self.frame(ending), _SEEN)
         media = [(kind, width, seconds > 0.2) for kind, width, seconds in told.pop("media")]
         return Seen(
-            **{**told, "images": dict(told["images"]), "fonts": tuple(told["fonts"])},
+            **{**told, "fonts": tuple(told["fonts"])},
             plays=tuple((kind, width) for kind, width, moved in media if moved),
             stands=tuple((kind, width) for kind, width, moved in media if not moved),
         )
+
+    def drawn(self, ending: str, *names: str) -> Seen:
+        """Return what the document *ending* shows once the images *names* are drawn in it."""
+        script = "() => [...document.images].filter((each) => each.naturalWidth > 1).map((each) => each.currentSrc)"
+        missing = set(names)
+
+        def all_drawn() -> bool:
+            urls = self._asked(self.frame(ending), script)
+            missing.difference_update(url.partition("?")[0].rpartition("/")[2] for url in urls)
+            return not missing
+
+        self._until(all_drawn, f"images {names}")
+        return self.seen(ending)
 
     def picture(self, name: str, height: int = 900) -> bytes:
         """Return the page as PNG; kept in the folder that MUNIMENT_PICTURES names, for eyes."""
