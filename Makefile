@@ -52,13 +52,15 @@ lint: .venv/installed-tests
 docs: .venv/installed-tests
 	$(BIN)/python docs/reference.py
 
-bench: .venv/installed-tests
+bench: .venv/installed-tests .venv-judges/replayers
 	$(BIN)/python benchmarks/index.py rows 100000
 	@rm -rf work/bench && mkdir -p work
 	$(BIN)/python benchmarks/rebuild.py make work/bench 600
 	$(BIN)/python benchmarks/rebuild.py measure work/bench
 	@rm -rf work/bench
 	$(BIN)/python benchmarks/hostile.py all
+	$(BIN)/python benchmarks/browser.py tunnel
+	$(BIN)/python benchmarks/browser.py page 5
 
 # The tests of faults and of hostile input, tried much more often than `make test` does: hours, not minutes.
 soak: .venv/installed-tests

@@ -221,39 +221,9 @@ def spread(name: str, values: list[float], unit: str = "s") -> str:
     return f"{name:<34} {statistics.median(values):8.2f} {unit:<4} ({min(values):.2f} to {max(values):.2f})"
 
 
-def tunnel(mebi: int = 512, pairs: int = 5) -> None:
-    """One large answer, directly and through tunnel and decoder, in turn."""
-    direct, carried, decoded, memory, cpu = [], [], [], [], []
-    with Child("browser.py", "serving") as site:
-        port = site.said()["port"]
-        got(port, min(mebi, 64))
-        for _ in range(pairs):
-            direct.append(got(port, mebi))
-            with tempfile.TemporaryDirectory() as name, Child("carrying.py", Path(name, "route")) as way:
-                at = way.said()
-                began = time.monotonic()
-                carried.append(got(port, mebi, at["port"], at["keys"]))
-                heard = way.said()
-                decoded.append(time.monotonic() - began)
-                if not heard["whole"] or heard["size"] < mebi * MEBI:
-                    raise RuntimeError(heard)
-                memory.append([most(each) / MEBI for each in (way.pid, at["reader"])])
-                cpu.append([used(each) for each in (way.pid, at["reader"])])
-    print(f"{mebi} MiB in one answer over TLS 1.3, {pairs} pairs")
-    print(spread("direct", direct))
-    print(spread("through the tunnel", carried))
-    print(spread("until it is decoded", decoded))
-    print(spread("tunnel / direct", [one / other for one, other in zip(carried, direct, strict=True)], ""))
-    print(spread("decoded / direct", [one / other for one, other in zip(decoded, direct, strict=True)], ""))
-    for at, what in enumerate(("tunnel", "decoder")):
-        print(spread(f"memory of the {what}, at most", [each[at] for each in memory], "MiB"))
-        print(spread(f"processor time of the {what}", [each[at] for each in cpu]))
-    print(spread("memory of both", [sum(each) for each in memory], "MiB"))
-
-
 @contextlib.contextmanager
-def warcprox(folder: Path) -> Iterator[int]:
-    """Start warcprox as it comes, without gzip; yields its port."""
+def warcprox(folder: Path) -> Iterator[tuple[int, int]]:
+    """Start warcprox as it comes, without gzip; yields its port and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -278,10 +248,53 @@ def warcprox(folder: Path) -> Iterator[int]:
                 if running.poll() is not None or time.monotonic() > ends:
                     raise RuntimeError((folder / "log").read_text())
                 time.sleep(0.05)
-            yield port
+            yield port, running.pid
         finally:
             running.terminate()
             running.wait(30)
+
+
+def tunnel(mebi: int = 512, pairs: int = 5) -> None:
+    """Get one large answer directly, through tunnel and decoder, and through warcprox, in turn."""
+    took: dict[str, list[float]] = {"direct": [], "tunnel": [], "tunnel, until decoded": []}
+    memory, cpu, beside = [], [], [0.0, 0.0]
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(Child("browser.py", "serving")).said()["port"]
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        other = stack.enter_context(warcprox(folder)) if WARCPROX.exists() else None
+        got(port, min(mebi, 64))
+        for number in range(pairs):
+            took["direct"].append(got(port, mebi))
+            with Child("carrying.py", folder / f"route{number}") as way:
+                at = way.said()
+                began = time.monotonic()
+                took["tunnel"].append(got(port, mebi, at["port"], at["keys"]))
+                heard = way.said()
+                took["tunnel, until decoded"].append(time.monotonic() - began)
+                if not heard["whole"] or heard["size"] < mebi * MEBI:
+                    raise RuntimeError(heard)
+                memory.append([most(each) / MEBI for each in (way.pid, at["reader"])])
+                cpu.append([used(each) for each in (way.pid, at["reader"])])
+            if other:
+                took.setdefault("warcprox", []).append(got(port, mebi, other[0]))
+                beside = [most(other[1]) / MEBI, used(other[1]) / pairs]
+    print(f"{mebi} MiB in one answer over TLS 1.3, {pairs} rounds")
+    ratios(took)
+    for at, what in enumerate(("tunnel", "decoder")):
+        print(spread(f"memory of the {what}, at most", [each[at] for each in memory], "MiB"))
+        print(spread(f"processor time of the {what}", [each[at] for each in cpu]))
+    print(spread("memory of both", [sum(each) for each in memory], "MiB"))
+    if other:
+        print(f"warcprox: {beside[0]:.0f} MiB at most, {beside[1]:.1f} s of processor time a round")
+
+
+def ratios(took: dict[str, list[float]]) -> None:
+    """Print the seconds of each way, and how they compare with the first within each round."""
+    (first, base), *others = took.items()
+    print(spread(first, base))
+    for name, seconds in others:
+        print(spread(name, seconds))
+        print(spread(f"{name} / {first}", [one / other for one, other in zip(seconds, base, strict=True)], ""))
 
 
 def looked(way: str, url: str, keys: str, at_once: int) -> float:
@@ -305,17 +318,14 @@ def page(pairs: int = 7, at_once: int = 1) -> None:
         port = site.said()["port"]
         url, keys, ways = f"https://{SITE}:{port}/", key_of(port), {"alone": "alone", "tunnel": "tunnel"}
         if WARCPROX.exists():
-            other = stack.enter_context(warcprox(Path(name)))
+            other, _ = stack.enter_context(warcprox(Path(name)))
             took["warcprox"], ways["warcprox"] = [], f"http://127.0.0.1:{other}"
             keys += "," + key_of(port, other)
         for _ in range(pairs):
             for each, way in ways.items():
                 took[each].append(looked(way, url, keys, at_once))
     print(f"a page of {IMAGES + 1} answers, {IMAGES * IMAGE / MEBI:.1f} MiB, {at_once} at once, {pairs} rounds")
-    for each, seconds in took.items():
-        print(spread(each, seconds))
-    for each in list(took)[1:]:
-        print(spread(f"{each} / alone", [one / base for one, base in zip(took[each], took["alone"], strict=True)], ""))
+    ratios(took)
 
 
 def captured(folder: Path, site: second.Site, at_once: int) -> float:
