@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from warcio.archiveiterator import ArchiveIterator
 
+from muniment.warc import metadata
+
 ROW: Final = "The council of Harrow Bridge met on Tuesday and heard three hours of testimony about the winter flood. "
 LONG: Final = "".join(f"<p>{ROW * 3}</p>" for _ in range(8))
 LEAD: Final = f"<p>{ROW}</p>"
@@ -25,5 +27,5 @@ def obstacles(root: Path) -> list[dict[str, Any]]:
     for path in sorted(root.glob("archive/**/*.warc.gz")):
         with path.open("rb") as file:
             blocks = (each.raw_stream.read() for each in ArchiveIterator(file) if each.rec_type == "metadata")
-            found += [said for each in blocks if (said := json.loads(each)).get("type") == "obstacle"]
+            found += [said for each in blocks if (said := metadata.decode(each, "w")).get("type") == "obstacle"]
     return found
