@@ -35,6 +35,7 @@ BIN := .venv/bin
 	@touch $@
 
 demo: .venv/installed
+	@.ci/system chromium ffmpeg
 	@$(BIN)/muniment demo run
 
 system:
