@@ -15,7 +15,7 @@ from browsing import Site, pages, program
 from commands import command, muniment
 from conftest import times
 
-KILLS = times(3, 60)
+KILLS = times(2, 60)
 PATIENCE = 120
 PAGE = """<!doctype html><title>Films</title><h1>The list</h1><img src=/p.png><p id=said></p>
 <video controls src="/film/master.m3u8"></video><script>

@@ -41,8 +41,8 @@ def test_every_table_and_view_opens_and_the_words_are_hidden(index: Path) -> Non
     held = got(index, "/index.json")
     shown = {each["name"] for each in held["tables"] if not each["hidden"]}
     assert shown == {
-        "articles", "assertions", "captures", "connections", "failures", "hosts", "links", "media_types", "records",
-        "urls", "warcs",
+        "articles", "assertions", "captures", "connections", "failures", "hashes", "hosts", "links", "media",
+        "media_types", "records", "urls", "warcs",
     }  # fmt: skip
     assert {each["name"] for each in held["views"]} == {
         "broken_links", "failures_by_reason", "resources", "same_payload",

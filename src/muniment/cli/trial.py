@@ -67,7 +67,8 @@ def self_test() -> tuple[bool, str]:
 
     try:
         with trial() as made, serve(made.home / "site") as site:
-            _, captured, complaint = made.run("capture", *arguments(site), "--delay", "0s", "--quiet")
+            haste = ("--delay", "0s", "--video", "none", "--quiet")
+            _, captured, complaint = made.run("capture", *arguments(site), *haste)
             if not captured:
                 return False, f"the sample article could not be captured: {complaint}"
             unplanned = differences(site, captured)
