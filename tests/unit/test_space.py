@@ -103,7 +103,7 @@ def test_a_disk_that_stays_full_ends_the_capture_in_time_with_what_was_got(
     def fills() -> None:
         disk.free = 0
 
-    rules = loopback_rules(site, limits=limits(max_time=1.5))
+    rules = loopback_rules(site, limits=limits(max_time=5.0))
     description, records = captured(make_archive(tmp_path), rules, site.url, said=fills, told=heard.append)
     assert description.verdict is State.PARTIAL
     assert [line.status for line in records if line.role is Role.ARTICLE and line.outcome is Reason.OK] == [200]
@@ -119,7 +119,7 @@ def test_what_was_not_fetched_for_lack_of_room_says_so(site: sample.Site, tmp_pa
         if exchange.reason is Reason.LIMIT_TIME:
             details.append(exchange.detail)
 
-    desk = make_desk(make_archive(tmp_path), loopback_rules(site, limits=limits(max_time=1.5)))
+    desk = make_desk(make_archive(tmp_path), loopback_rules(site, limits=limits(max_time=5.0)))
     commit.capture(Url.parse(site.url), desk, stop=threading.Event(), said=said)
     assert set(details) == {"not fetched: until the end the disk of the archive had less than 100MiB free (min-free)"}
 
