@@ -468,3 +468,28 @@ def test_a_post_whose_film_is_not_given_is_listed_with_the_words_of_yt_dlp(archi
     assert "No video formats found" in reasons["none"][1]
     assert "currently unavailable" in reasons["shut"][1]
     assert done.json["verdict"] == "partial"
+
+
+def test_a_piece_without_an_octet_is_a_gap_in_the_film_and_excuses_nothing(archive: Archive) -> None:
+    files = dict(films.made("heights"))
+    [empty] = [name for name in files if name.startswith("form1") and name.endswith("2.m4s")]
+    files[empty] = b""
+    with site(films.replies(files), "/film/master.m3u8") as made:
+        done = archive.capture(made)
+    assert (done.status, done.json["verdict"]) == (3, "partial")
+
+
+def test_a_capture_that_is_interrupted_before_its_films_says_that_and_nothing_of_a_tool(archive: Archive) -> None:
+    route = {"/": f"{PAGE}<img src=/slow.png>", "/slow.png": Reply(b"", {"Content-Type": "image/png"}, hold=True)}
+    made = Site(pages(route))
+    with subprocess.Popen(
+        command(*archive.arguments(made)), cwd=archive.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        awaited(lambda: ("GET", "localhost", "/slow.png") in made.asked)
+        running.send_signal(signal.SIGINT)
+        out, _ = running.communicate(timeout=PATIENCE)
+    made.close()
+    document = json.loads(out)
+    assert document["verdict"] == "interrupted"
+    assert {each["reason"] for each in document["missing"]} <= {"interrupted", "truncated-time", "truncated-disconnect"}
+    assert not any("yt-dlp" in each["detail"] for each in document["missing"])

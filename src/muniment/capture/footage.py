@@ -129,6 +129,10 @@ class Footage:
             scratch.clear(self._route.folder)
 
     def _suited(self, pages: list[Candidate]) -> list[Candidate]:
+        barred = self._barred(0)
+        if pages and barred is not None:
+            self._fail(pages[0], *barred)
+            return []
         try:
             known = suited(tuple(each.url for each in pages), self._route.folder, self._route.stopped)
         except FetchError as failure:
@@ -155,12 +159,14 @@ class Footage:
             if came.failure:
                 self._fail(each, *_judged(each, came, errand.got))
             elif came.films and (lost := errand.lost()):
-                detail = f"of the film {len(lost)} of its pieces did not come; what there is of it was kept"
-                self._fail(each, lost[-1].reason, detail)
+                detail = (
+                    f"of what was asked for with the film, {len(lost)} answers did not come whole; the rest was kept"
+                )
+                self._fail(each, _why(lost), detail)
 
     def _barred(self, tried: int) -> tuple[Reason, str] | None:
         """Return why nothing more is asked for, None where it is."""
-        route, not_asked = self._route, "the film was not asked for:"
+        route, not_asked = self._route, "no film was asked for:"
         if route.stopped():
             return Reason.INTERRUPTED, f"{not_asked} the capture was interrupted"
         if route.around.monotonic() >= route.ends:
@@ -358,5 +364,10 @@ def _judged(wanted: Candidate, came: Downloaded, got: list[_Got]) -> tuple[Reaso
         return Reason.EMPTY, came.failure
     if any(each in words for each in _LOGIN):
         return Reason.LOGIN, came.failure
+    return _why(got), came.failure
+
+
+def _why(got: Sequence[_Got]) -> Reason:
+    """Return the last reason among *got* that is one: nothing, where something was due, is none that excuses it."""
     failed = [each.reason for each in got if each.reason not in {Reason.OK, Reason.REDIRECT, Reason.EMPTY}]
-    return (failed[-1] if failed else Reason.ENGINE_CRASH), came.failure
+    return failed[-1] if failed else Reason.ENGINE_CRASH

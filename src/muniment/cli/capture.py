@@ -206,7 +206,10 @@ def _accounts(archive: "Archive", options: dict[str, Any], engine: str) -> dict[
         if not profile.is_dir() and not interactive:
             raise JobError(f"{profile}: there is no such profile. With --interactive one is made, and you log in there")
         if (profile / "SingletonLock").is_symlink():
-            raise JobError(f"{profile}: a browser uses this profile, or crashed with it: close it, and try again")
+            raise JobError(
+                f"{profile}: a browser uses this profile. Close it; where none is open, one crashed: remove the file "
+                f"{profile / 'SingletonLock'}, and try again"
+            )
     return {"cookies": str(cookies or ""), "profile": str(profile or ""), "interactive": interactive}
 
 

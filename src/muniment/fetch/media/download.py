@@ -91,7 +91,7 @@ class Downloaded:
 def suited(urls: tuple[str, ...], folder: Path, stopped: Callable[[], bool]) -> tuple[str, ...]:
     """Return those of *urls* that belong to sites which yt-dlp knows; nothing is asked of anybody for that.
 
-    Raises FetchError (ENGINE_CRASH) where yt-dlp does not answer.
+    Raises FetchError: INTERRUPTED where the capture is to end, ENGINE_CRASH where yt-dlp does not answer.
     """
     if not urls:
         return ()
@@ -99,6 +99,8 @@ def suited(urls: tuple[str, ...], folder: Path, stopped: Callable[[], bool]) -> 
     scratch.append(asked, json.dumps(urls).encode(), anew=True)
     command = [sys.executable, "-I", "-c", _SUITED, str(asked)]
     ran = run(command, folder, Bounds(_MEMORY, seconds=_LOADING), stopped=stopped)
+    if ran.ended == "stopped":
+        raise FetchError(Reason.INTERRUPTED, "no film was asked for: the capture was interrupted")
     try:
         found = set(json.loads(ran.answer))
     except ValueError:
