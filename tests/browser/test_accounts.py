@@ -13,6 +13,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from browsing import HTML, Reply, Site, look, pages, program
 from commands import muniment
+from hostile import Served, answer, routing, self_signed
 from muniment.capture import archive as archives
 from muniment.capture import commit
 from muniment.errors import JobError
@@ -310,3 +311,24 @@ def test_nobody_can_act_where_there_is_no_screen(root: Path, monkeypatch: pytest
         "capture", "http://other.example/", "--no-dns", "--interactive", cwd=root, MUNIMENT_BROWSER=program().path
     )
     assert (done.status, "no screen" in done.err or "keyboard" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("engine", ["static", "browser"])
+def test_nobody_who_cannot_prove_who_he_is_is_sent_a_cookie_by_any_engine(
+    root: Path, tmp_path: Path, engine: str
+) -> None:
+    browser = program().path if engine == "browser" else "none"
+    parts = {
+        "/": answer(b"<h1>Names</h1><video src=/list.m3u8></video>", "200 OK", "Content-Type: text/html"),
+        "/list.m3u8": answer(PLAYLIST.encode(), "200 OK", "Content-Type: application/vnd.apple.mpegurl"),
+    }
+    jar = cookies_txt(tmp_path, f"other.example\tFALSE\t/\tFALSE\t0\tlogin\t{SECRET}")
+    script = routing(lambda target: parts.get(target, answer(b"G" * 1880)))
+    with Served(script, tls=self_signed("other.example", tmp_path)) as served:
+        place = ["--resolve", f"other.example=127.0.0.1:{served.port}", "--no-dns", "--allow-net", "127.0.0.0/8"]
+        rest = [*place, "--delay", "0s", "--engine", engine, "--cookies", jar, "--json"]
+        done = muniment("capture", "https://other.example/", *rest, cwd=root, MUNIMENT_BROWSER=browser)
+        heads = b"".join(served.requests)
+    assert b"GET / HTTP/1.1" in heads
+    assert SECRET.encode() not in heads
+    assert {each["tls"] for each in done.json["resources"]} == {"self-signed"}
