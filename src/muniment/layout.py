@@ -22,8 +22,14 @@ __all__ = [
     "checkpoint_at",
     "claims",
     "context",
+    "cosignatures",
+    "event",
+    "event_id",
+    "events",
     "evidence",
+    "is_beside_log",
     "is_capture",
+    "is_event",
     "is_torn",
     "lock",
     "log",
@@ -32,6 +38,7 @@ __all__ = [
     "opened_at",
     "opening",
     "public_keys",
+    "stamps",
     "statement",
     "sums",
     "tile",
@@ -46,6 +53,7 @@ OPEN_SUFFIX: Final = ".open"
 """What a file is called while it is being written: ``<name>.open``; the finished file drops it by rename."""
 
 _CAPTURE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[a-z2-7]{6}", re.ASCII)
+_EVENT: Final = "event-"
 _ORIGIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 
 
@@ -155,6 +163,29 @@ def archive_lock() -> PurePosixPath:
     return WORK / "lock"
 
 
+def event_id(at: datetime, chance: bytes) -> str:
+    """Return the id of an event at *at* (aware): what :func:`capture_id` gives, behind ``event-``."""
+    return _EVENT + capture_id(at, chance)
+
+
+def is_event(name: str) -> bool:
+    """Say whether *name* is the id of an event."""
+    return name.startswith(_EVENT) and is_capture(name.removeprefix(_EVENT))
+
+
+def events() -> PurePosixPath:
+    """Return the folder of all sealed events."""
+    return PurePosixPath("manifests/events")
+
+
+def event(name: str) -> PurePosixPath:
+    """Return the path of the sealed event *name*; FormatError when that is no id of an event."""
+    if not is_event(name):
+        raise FormatError("event id", expected="one like event-20241210T093012Z-k7f3qa", found=repr(name[:60]))
+    at = opened_at(name.removeprefix(_EVENT))
+    return events() / f"{at:%Y}" / f"{at:%m}" / f"{name}.dsse.json"
+
+
 def logs() -> PurePosixPath:
     """Return the folder of all logs."""
     return PurePosixPath("manifests/logs")
@@ -180,6 +211,25 @@ def checkpoint(origin: str) -> PurePosixPath:
 def checkpoint_at(origin: str, size: int) -> PurePosixPath:
     """Return the path of the checkpoint of *origin* at *size* leaves: written once, the commit point."""
     return log(origin) / "checkpoints" / str(size)
+
+
+def cosignatures(origin: str, size: int) -> PurePosixPath:
+    """Return the folder of what witnesses signed of the checkpoint of *origin* at *size* leaves."""
+    return log(origin) / "checkpoints" / f"{size}.cosig"
+
+
+def is_beside_log(path: PurePosixPath) -> bool:
+    """Say whether *path*, below a log's folder, is something that others said of the log: a time-stamp, a cosignature.
+
+    They are no part of the log, can come at any time, and stand by what they sign alone.
+    """
+    parts = path.parts
+    return parts[:1] == ("stamps",) or (len(parts) == 3 and parts[0] == "checkpoints" and parts[1].endswith(".cosig"))
+
+
+def stamps(origin: str, size: int) -> PurePosixPath:
+    """Return the folder of the time-stamps over the file of the checkpoint of *origin* at *size* leaves."""
+    return log(origin) / "stamps" / str(size)
 
 
 def tile(level: int | str, number: int, width: int = 256) -> PurePosixPath:

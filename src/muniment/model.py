@@ -12,6 +12,7 @@ __all__ = [
     "OBSTACLES",
     "Check",
     "Connection",
+    "EventType",
     "Exchange",
     "Finding",
     "Framing",
@@ -126,6 +127,25 @@ class Kind(StrEnum):
     METADATA = "metadata"
     WARCINFO = "warcinfo"
     ATTEMPT = "attempt"
+
+
+class EventType(StrEnum):
+    """What happened to preserved objects: the terms of PREMIS 3 where it has one, spelled as its vocabulary does."""
+
+    CAPTURE = "capture"
+    INGESTION = "ingestion"
+    FIXITY_CHECK = "fixity check"
+    REPLICATION = "replication"
+    TRANSFER = "transfer"
+    ACCEPTANCE = "acceptance"
+    ACCESS = "access"
+    DISCLOSURE = "disclosure"
+    REDACTION = "redaction"
+    DEACCESSION = "deaccession"
+    DELETION = "deletion"
+    LEGAL_HOLD = "legal hold"
+    KEY_EVENT = "key event"
+    RENEWAL = "renewal"
 
 
 class State(StrEnum):

@@ -1,7 +1,7 @@
 """A log derived again from its leaves, and every file of it compared: which one differs, and where.
 
-Nothing here stops at the first failure, nothing is repaired, and no file is passed over: each file below the log's
-folder is the subject of one result, and so is each file that ought to be there and is not.
+Nothing here stops at the first failure and nothing is repaired: each file of the log is the subject of one result, and
+so is each that ought to be there and is not.
 """
 
 import contextlib
@@ -55,9 +55,9 @@ def audit(journal: Steady, keys: Sequence[note.VerifierKey]) -> Iterator[Audited
 
     Derives the tiles and the root at every committed size from the leaves; where leaves and tiles differ, the newest
     signed root decides which of them is damaged. What a cut append left behind is no failure and is said in
-    ``detail`` (``Journal.pending`` names the leaf); its leftover temporary files are passed over. An append that goes
-    on meanwhile looks like a cut one; hold the archive's lock to exclude that. Does not know the statements that
-    the leaves stand for, nor whether anybody else was shown another log.
+    ``detail`` (``Journal.pending`` names the leaf); its temporary files, and what lies beside the log, are passed over.
+    An append that goes on meanwhile looks like a cut one; hold the archive's lock to exclude that. Does not know the
+    statements that the leaves stand for, nor whether anybody else was shown another log.
     """
     yield from _Audit(journal, keys).results()
 
@@ -101,7 +101,7 @@ class _Audit:
         # The commit points are listed first: whatever is committed meanwhile is then beyond the newest one.
         claims = [self._claim(size) for size in self.journal.sizes()]
         self.claims = {claim.path: claim for claim in claims}
-        self.files = frozenset(_listed(self.journal.folder))
+        self.files = frozenset(path for path in _listed(self.journal.folder) if not layout.is_beside_log(path))
         self.size = max((claim.size for claim in claims if claim.is_candidate), default=0)
         self.sizes = self._sizes()
         self.levels = _levels(self._leaf_hashes())

@@ -5,6 +5,7 @@ version does not know, a value of another type or shape, or a line that would be
 Nothing is verified here; whoever decodes has opened the seal before, or says "unverified" in a name.
 """
 
+from muniment.manifest.event import EVENT_PREDICATE, Agent, Event, decode_event, encode_event
 from muniment.manifest.line import Description, decode_description, decode_record, encode_description, encode_record
 from muniment.manifest.moment import instant, timestamp
 from muniment.manifest.statement import (
@@ -26,19 +27,24 @@ from muniment.manifest.statement import (
 
 __all__ = [
     "CAPTURE_PREDICATE",
+    "EVENT_PREDICATE",
     "OPENING_PREDICATE",
     "PAYLOAD_TYPE",
     "STATEMENT_TYPE",
+    "Agent",
     "Description",
+    "Event",
     "LogPlace",
     "Opening",
     "Recovery",
     "Statement",
     "decode_description",
+    "decode_event",
     "decode_opening",
     "decode_record",
     "decode_statement",
     "encode_description",
+    "encode_event",
     "encode_opening",
     "encode_record",
     "encode_statement",

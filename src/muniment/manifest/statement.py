@@ -21,8 +21,10 @@ __all__ = [
     "Recovery",
     "Statement",
     "decode_opening",
+    "decode_sealed",
     "decode_statement",
     "encode_opening",
+    "encode_sealed",
     "encode_statement",
     "seed_commitment",
     "sums",
@@ -117,12 +119,12 @@ def encode_opening(opening: Opening) -> bytes:
         "tool": {"name": opening.tool, "version": opening.version},
     }
     subjects = (("seed", seed_commitment(opening.salt, opening.seed)),)
-    return _encode_statement(subjects, OPENING_PREDICATE, predicate)
+    return encode_sealed(subjects, OPENING_PREDICATE, predicate)
 
 
 def decode_opening(payload: bytes, where: object) -> Opening:
     """Return what the payload of an opened open.dsse.json says."""
-    subjects, found = _decode_statement(payload, OPENING_PREDICATE, where)
+    subjects, found = decode_sealed(payload, OPENING_PREDICATE, where)
     tool = found.nested("tool")
     opening = Opening(
         capture=found.take("capture", str),
@@ -162,12 +164,12 @@ def encode_statement(statement: Statement) -> bytes:
     }
     if statement.recovered is not None:
         predicate["recovered"] = asdict(statement.recovered)
-    return _encode_statement(statement.subjects, CAPTURE_PREDICATE, predicate)
+    return encode_sealed(statement.subjects, CAPTURE_PREDICATE, predicate)
 
 
 def decode_statement(payload: bytes, where: object) -> Statement:
     """Return what the payload of an opened statement.dsse.json says."""
-    subjects, found = _decode_statement(payload, CAPTURE_PREDICATE, where)
+    subjects, found = decode_sealed(payload, CAPTURE_PREDICATE, where)
     tool, opening = found.nested("tool"), found.nested("opening")
     recovered = found.nested("recovered") if "recovered" in found.rest else None
     statement = Statement(
@@ -200,7 +202,8 @@ def decode_statement(payload: bytes, where: object) -> Statement:
     return statement
 
 
-def _encode_statement(subjects: Sequence[tuple[str, Digest]], kind: str, predicate: Mapping[str, Any]) -> bytes:
+def encode_sealed(subjects: Sequence[tuple[str, Digest]], kind: str, predicate: Mapping[str, Any]) -> bytes:
+    """Return an in-toto statement: *predicate*, of the type *kind*, about *subjects* (name and digest)."""
     return canonical.encode(
         {
             "_type": STATEMENT_TYPE,
@@ -211,7 +214,8 @@ def _encode_statement(subjects: Sequence[tuple[str, Digest]], kind: str, predica
     )
 
 
-def _decode_statement(payload: bytes, kind: str, where: object) -> tuple[tuple[tuple[str, Digest], ...], Fields]:
+def decode_sealed(payload: bytes, kind: str, where: object) -> tuple[tuple[tuple[str, Digest], ...], Fields]:
+    """Return the subjects of an in-toto statement of the type *kind*, and its predicate, of which nothing is taken."""
     outer = Fields(payload, where)
     outer.constant("_type", STATEMENT_TYPE)
     outer.constant("predicateType", kind)

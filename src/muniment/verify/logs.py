@@ -56,7 +56,8 @@ def read_logs(scope: Scope, there: tuple[tuple[str, bool], ...]) -> Logs:
         if parts[: len(below)] == below and len(parts) >= len(below) + 2 - is_empty:
             origin = parts[len(below)] if len(parts) > len(below) else ""
             if _is_origin(origin):
-                scope.findings.accounted.add(path)
+                if not layout.is_beside_log(PurePosixPath(*parts[len(below) + 1 :])):
+                    scope.findings.accounted.add(path)
                 origins.add(origin)
     for origin in sorted(origins):
         _read_log(scope, origin, found)
