@@ -26,8 +26,8 @@ from muniment.errors import (
     TrustError,
 )
 from muniment.log import note, tree
-from muniment.log.journal import ENTRIES, WIDTH, Steady, covering, subtree_root, widths
 from muniment.log.leaf import Leaf, unbundle
+from muniment.log.stored import ENTRIES, WIDTH, Steady, covering, subtree_root, widths
 
 __all__ = ["Audited", "audit"]
 
