@@ -268,12 +268,13 @@ def _printed(made: Made, *arguments: str) -> Any:
         ("stats-1", ["index", "stats"]),
         ("trust-1", ["trust", "show"]),
         ("checkpoint-1", ["log", "checkpoint"]),
+        ("disclosed-1", ["disclose", "ID:3", "--out", "NEW"]),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else value,
 )
 def test_what_a_command_prints_keeps_its_schema(made: Made, tmp_path: Path, schema: str, arguments: list[str]) -> None:
     places = {"ID": made.captures[0], "OUT": str(tmp_path / "out"), "NEW": str(tmp_path / "new")}
-    printed = _printed(made, *(places.get(each, each) for each in arguments))
+    printed = _printed(made, *(places.get(each, each.replace("ID:", f"{made.captures[0]}:")) for each in arguments))
     jsonschema.validate(printed, SCHEMAS[schema])
     assert printed["schema"] == f"muniment.{schema.replace('-', '/')}"
 

@@ -15,13 +15,13 @@ from muniment.capture import context, sealing
 from muniment.capture.archive import Archive
 from muniment.capture.browse import Browse, Means
 from muniment.capture.crawl import Crawl
-from muniment.capture.credentials import Credentials
 from muniment.capture.footage import Footage
 from muniment.capture.frontier import Want
 from muniment.capture.recorder import Recorder
 from muniment.capture.sealing import TOOL, Clock, Desk, Signers, signers
 from muniment.capture.space import Space
 from muniment.capture.verdict import Sight, verdict
+from muniment.catalogue.credentials import Credentials
 from muniment.digest import Digest
 from muniment.durable import Appending
 from muniment.errors import DigestMismatch, StoreError

@@ -14,9 +14,10 @@ from secrets import token_bytes
 from typing import BinaryIO, Final
 
 from muniment import __version__, durable, layout, manifest, scratch
-from muniment.capture import context, credentials, sealing
+from muniment.capture import context, sealing
 from muniment.capture.archive import Archive
 from muniment.capture.sealing import TOOL, Account, Signers
+from muniment.catalogue.credentials import carriers
 from muniment.digest import Digest
 from muniment.errors import ArchiveLocked, FormatError, IntegrityError
 from muniment.log.journal import Journal
@@ -263,7 +264,7 @@ class _Recovery:
         if path.exists():
             return path.read_bytes()
         operator = self.archive.settings.archive.operator
-        held = credentials.carriers(self._path(layout.evidence(self.capture)), records)
+        held = carriers(self._path(layout.evidence(self.capture)), records)
         around = context.Circumstances(self.capture, operator, opening.opened, self.now, None, "", credentials=held)
         return context.encode(around, opening.rules)
 

@@ -19,7 +19,7 @@ from muniment.message.url import Url
 from muniment.model import Kind, Reason, Record
 from muniment.warc import reader
 
-__all__ = ["NOTE", "Choice", "Extracted", "extract"]
+__all__ = ["NOTE", "Choice", "Extracted", "copy", "ending", "evidence", "extract", "refuse_inside"]
 
 NOTE: Final = "extracted.json"
 """The file beside the payloads that says where each came from."""
@@ -80,7 +80,7 @@ def extract(root: Path, capture: str, choice: Choice, out: Path) -> Extracted:
     """
     claims = read(root, capture)
     chosen = _chosen(claims, choice)
-    _refuse_inside(root, out)
+    refuse_inside(root, out)
     # The names are known before anything is written, because they are made of what was sealed.
     named = {_name(number, line, _wanted(line, choice)): line for number, line in enumerate(chosen, 1)}
     for each in (NOTE, *named):
@@ -90,7 +90,7 @@ def extract(root: Path, capture: str, choice: Choice, out: Path) -> Extracted:
     files, problems = [], []
     for name, line in named.items():
         try:
-            _copy(root, capture, line, choice, out / name)
+            copy(evidence(root, capture, line), line, out / name, decoded=_decoded(line, choice))
         except (FormatError, IntegrityError) as damage:
             problems.append(f"{damaged(line, damage)}; run `muniment verify`")
             continue
@@ -129,35 +129,54 @@ def _spellings(url: str) -> tuple[str, ...]:
         return (url,)
 
 
-def _refuse_inside(root: Path, out: Path) -> None:
+def refuse_inside(root: Path, out: Path) -> None:
+    """Raise JobError where *out* lies in a folder of the archive at *root* in which nothing is ever added."""
     inside = out.resolve()
     for each in _PLACES:
         if inside.is_relative_to((root / each).resolve()):
             raise JobError(f"{out}: lies in the archive's {each}/, where nothing is ever added; name another folder")
 
 
+def _decoded(line: Record, choice: Choice) -> bool:
+    return not choice.stored and line.content is not None
+
+
 def _wanted(line: Record, choice: Choice) -> Digest | None:
-    return line.payload if choice.stored or line.content is None else line.content
+    return line.content if _decoded(line, choice) else line.payload
+
+
+def ending(line: Record) -> str:
+    """Return the ending for a file of the content of *line*, from a closed table and never from the web."""
+    return _ENDINGS.get(line.media_type, "bin")
 
 
 def _name(number: int, line: Record, digest: Digest | None) -> str:
     # Nothing in it comes from the web but the digest and what the tables of roles and endings hold.
-    ending = _ENDINGS.get(line.media_type, "bin")
     coded = digest != line.content
     what = "film" if line.kind is Kind.CONVERSION else line.role or "other"
-    return f"{number:02d}-{what}-{digest.hex[:12] if digest else 'none'}.{'bin' if coded else ending}"
+    return f"{number:02d}-{what}-{digest.hex[:12] if digest else 'none'}.{'bin' if coded else ending(line)}"
 
 
-def _copy(root: Path, capture: str, line: Record, choice: Choice, path: Path) -> None:
-    wanted = _wanted(line, choice)
+def evidence(root: Path, capture: str, line: Record) -> Path:
+    """Return where the WARC file lies that holds *line* of *capture*; FormatError where it is no plain name."""
+    return root / layout.evidence(capture) / plain_name(line)
+
+
+def copy(warc: Path, line: Record, path: Path, *, decoded: bool, cap: int = _CAP) -> None:
+    """Copy the payload of *line*, or with *decoded* its content, from the file *warc* into the new file *path*.
+
+    Raises DigestMismatch where it is not what was sealed, FormatError for damage and for a content of more than *cap*
+    octets; then nothing is left.
+    """
+    wanted = line.content if decoded else line.payload
     with contextlib.ExitStack() as stack:
-        warc = stack.enter_context(durable.opened(root / layout.evidence(capture) / plain_name(line)))
+        stored = stack.enter_context(durable.opened(warc))
         spool = stack.enter_context(durable.spool(path.parent))
-        reader.block(warc, line.position, spool)  # which holds the stored member against its sealed digest
+        reader.block(stored, line.position, spool)  # which holds the stored member against its sealed digest
         digester = Digester()
         grown = stack.enter_context(Appending(path, _UNFINISHED))
         stack.callback(durable.remove, grown.path)  # which is not there any more once the file is finished
-        for chunk in _octets(spool, line, decoded=not choice.stored and line.content is not None):
+        for chunk in _octets(spool, line, cap if decoded else None):
             digester.update(chunk)
             grown.write(chunk)
         if digester.digest() != wanted:
@@ -165,11 +184,11 @@ def _copy(root: Path, capture: str, line: Record, choice: Choice, path: Path) ->
         grown.finish()
 
 
-def _octets(spool: BinaryIO, line: Record, *, decoded: bool) -> Iterator[bytes]:
+def _octets(spool: BinaryIO, line: Record, cap: int | None) -> Iterator[bytes]:
     if line.kind is not Kind.RESPONSE:  # the block is the payload itself
         spool.seek(0)
         return iter(lambda: spool.read(_PIECE), b"")
-    return entity.content(spool, cap=_CAP) if decoded else entity.payload(spool)
+    return entity.payload(spool) if cap is None else entity.content(spool, cap=cap)
 
 
 def _note(capture: str, line: Record, name: str, choice: Choice) -> dict[str, Any]:
@@ -188,7 +207,7 @@ def _note(capture: str, line: Record, name: str, choice: Choice) -> dict[str, An
         "size": line.size,
         "payload": str(line.payload),
         "content": None if line.content is None else str(line.content),
-        "decoded": not choice.stored and line.content is not None,
+        "decoded": _decoded(line, choice),
         "truncated": None if line.truncated is None else line.truncated.value,
         "tls": line.tls,
     }

@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "search": "muniment.cli.search:search",
     "extract": "muniment.cli.listing:extract",
     "index": "muniment.cli.index:index",
+    "disclose": "muniment.cli.disclose:disclose",
     "recover": "muniment.cli.recover:recover",
     "log": "muniment.cli.log:log",
     "trust": "muniment.cli.trust:trust",

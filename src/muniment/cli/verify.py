@@ -31,7 +31,7 @@ __all__ = ["verify"]
 def verify(  # noqa: PLR0913 - one argument for each option
     room: Room, /, path: str | None, *, trust_file: Path | None, payloads: bool, page: Path | None, as_json: bool
 ) -> int:
-    """Verify the archive at PATH (or the one around this folder), or one capture, by its id or its folder.
+    """Verify the archive at PATH (or the one around this folder), one capture, by its id or its folder, or a packet.
 
     Reads archive/, manifests/ and your trust, nothing else: no network, no index. Exit status 0: every check passed;
     1: a check failed; 4: nothing failed, but something required could not be decided.
@@ -41,20 +41,18 @@ def verify(  # noqa: PLR0913 - one argument for each option
     from muniment.report import document, terminal
     from muniment.report import page as pages
     from muniment.report.words import safe
-    from muniment.verify import Depth
+    from muniment.verify import Depth, is_packet, verify_packet
     from muniment.verify import verify as verified
 
     if page is not None and os.path.lexists(page):
         raise JobError(f"{page}: something is there already and is never overwritten; name a new file for the report")
-    root, only = _what(room, path)
     trust = _trust(room, trust_file)
-    found = verified(
-        root,
-        trust,
-        only=only,
-        depth=Depth.PAYLOADS if payloads else Depth.RECORDS,
-        outside=_outside(room, root),
-    )
+    root, only = (Path(path).absolute(), None) if path and is_packet(Path(path)) else _what(room, path)
+    if is_packet(root):
+        found = verify_packet(root, trust)
+    else:
+        depth = Depth.PAYLOADS if payloads else Depth.RECORDS
+        found = verified(root, trust, only=only, depth=depth, outside=_outside(room, root))
     shown = f"{root}, capture {only}" if only else str(root)
     if page is not None:
         written = pages.render(found, pages.Occasion(shown, datetime.now(UTC), __version__))

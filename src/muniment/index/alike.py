@@ -12,7 +12,7 @@ from muniment.index import numbers
 from muniment.index.searching import Found, told
 from muniment.message.url import Url
 
-__all__ = ["NEAR", "Alike", "Likeness", "like"]
+__all__ = ["NEAR", "Alike", "Likeness", "like", "named"]
 
 NEAR: Final = 8
 """How many of the 64 bits of two hashes may differ for their pictures to be called alike."""
@@ -29,6 +29,7 @@ ORDER BY r.capture DESC, r.outcome = 'ok' DESC, r.n DESC LIMIT 1"""
 # A request, and facts, are about an answer, which is meant.
 _ABOUT: Final = """SELECT coalesce(exchange, CASE kind WHEN 'metadata' THEN parent END, n) FROM records
 WHERE capture = ? AND n = ?"""
+_ID: Final = "SELECT id FROM captures WHERE number = ?"
 _DIGESTS: Final = "SELECT size, payload, content FROM records WHERE capture = ? AND n = ?"
 _SAME: Final = """SELECT capture, n FROM records WHERE payload_digits = substr(?1, 8, 8) AND payload = ?1
 UNION SELECT capture, n FROM records WHERE content_digits = substr(?1, 8, 8) AND content = ?1"""
@@ -106,8 +107,21 @@ def _near(db: Database, own: list[int], within: int) -> Iterator[tuple[tuple[int
             yield (capture, n), distance
 
 
+def named(db: Database, record: str) -> tuple[str, int]:
+    """Return the capture and the line of the record that *record* names, as :func:`like` reads it."""
+    capture, n = _named(db, record)
+    (id_,) = db.execute(_ID, (capture,)).fetchone()
+    return str(id_), n
+
+
 def _place(db: Database, record: str) -> tuple[int, int]:
-    """Return the number of the capture and the line of the answer that *record* names."""
+    """Return the number of the capture and the line of the answer that *record* names, or that it is about."""
+    found = _named(db, record)
+    (n,) = db.execute(_ABOUT, found).fetchone()
+    return found[0], int(n)
+
+
+def _named(db: Database, record: str) -> tuple[int, int]:
     found = None
     if by_id := _UUID.fullmatch(record.strip()):
         found = db.execute(_BY_ID, (f"urn:uuid:{by_id[1].lower()}",)).fetchone()
@@ -122,8 +136,7 @@ def _place(db: Database, record: str) -> tuple[int, int]:
         )
     if found is None:
         raise JobError(f"{record}: no capture in the index holds this record; see `muniment search --role image`")
-    (n,) = db.execute(_ABOUT, found).fetchone()
-    return int(found[0]), int(n)
+    return int(found[0]), int(found[1])
 
 
 def _spellings(url: str) -> tuple[str, ...]:

@@ -130,6 +130,11 @@ class Index:
         with _told(self._path), _one_moment(self._db.conn):
             return alike.like(self._db, record, within, limit)
 
+    def named(self, record: str) -> tuple[str, int]:
+        """Return the capture and the line of *record*, as :func:`muniment.index.alike.named`."""
+        with _told(self._path), _one_moment(self._db.conn):
+            return alike.named(self._db, record)
+
     def differences(self, other: "Index", most: int) -> comparison.Comparison:
         """Return how this index differs from *other*, which is what it should be; *most* differences are named."""
         with _told(self._path), _one_moment(self._db.conn):

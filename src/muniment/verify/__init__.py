@@ -16,9 +16,10 @@ from muniment.verify.conclusion import concluded
 from muniment.verify.files import extra_files, is_folder_of_capture, listed
 from muniment.verify.keys import check_public_keys, note_separation
 from muniment.verify.logs import read_logs
+from muniment.verify.packet import is_packet, verify_packet
 from muniment.verify.trust import Trust
 
-__all__ = ["Depth", "Outside", "Trust", "verify"]
+__all__ = ["Depth", "Outside", "Trust", "is_packet", "verify", "verify_packet"]
 
 _NOBODY_ASKED = Outside()
 

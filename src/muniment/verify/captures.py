@@ -47,7 +47,7 @@ def check_capture(scope: Scope, capture: str, logs: Logs, there: frozenset[str],
     if not closed and not has_statement:
         _never_closed(scope, capture, logs, opening, there)
         return
-    statement = read_statement(scope, capture)
+    statement = read_statement(scope, layout.statement(capture))
     if statement is not None:
         _check_closing(scope, capture, logs, statement)
         if opening is not None and entry is not None:

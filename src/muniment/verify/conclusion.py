@@ -7,7 +7,7 @@ from muniment.model import Check, Finding, Verdict, Verification
 from muniment.verify.checks import Depth, Findings, Scope
 from muniment.verify.logs import Logs
 
-__all__ = ["concluded"]
+__all__ = ["concluded", "overall"]
 
 _FOUNDATIONS: Final = frozenset(
     {
@@ -30,7 +30,7 @@ def concluded(scope: Scope, captures: int, logs: Logs, only: str | None) -> Veri
     if not captures and not logs.sizes and not findings.made_any(Verdict.FAIL):
         detail = "Nothing to verify: there is no capture and no log entry here. Is this the right folder?"
         findings.note(Check.FILE, "archive, manifests", Verdict.UNVERIFIABLE, detail)
-    verdict = _verdict(findings.made)
+    verdict = overall(findings.made)
     counts = findings.counts | {"logs": len(logs.sizes), "files": len(findings.accounted)}
     return Verification(
         verdict=verdict,
@@ -43,7 +43,8 @@ def concluded(scope: Scope, captures: int, logs: Logs, only: str | None) -> Veri
     )
 
 
-def _verdict(made: list[Finding]) -> Verdict:
+def overall(made: list[Finding]) -> Verdict:
+    """Return what *made* amounts to: fail before unverifiable before pass."""
     verdicts = {finding.verdict for finding in made}
     for verdict in (Verdict.FAIL, Verdict.UNVERIFIABLE):
         if verdict in verdicts:

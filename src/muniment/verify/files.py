@@ -119,18 +119,18 @@ def refuse_links(root: Path, path: str) -> None:
             raise StoreError(below, "is a symbolic link: what it leads to is not part of the archive")
 
 
-def listed(scope: Scope) -> tuple[tuple[str, bool], ...]:
-    """Return all that lies below archive/ and manifests/: paths, and whether each is a folder that holds nothing.
+def listed(scope: Scope, tops: tuple[str, ...] = _TOPS) -> tuple[tuple[str, bool], ...]:
+    """Return all that lies below archive/ and manifests/ (or *tops*): paths, and which are folders that hold nothing.
 
     Folders are followed, however deep, links never. A folder that cannot be listed is a finding.
     """
     found: list[tuple[str, bool]] = []
     waiting: list[str] = []
-    for top in _TOPS:
-        if (scope.root / top).is_symlink():
-            found.append((top, False))
-        elif (scope.root / top).is_dir():
+    for top in tops:
+        if (scope.root / top).is_dir() and not (scope.root / top).is_symlink():
             waiting.append(top)
+        elif os.path.lexists(scope.root / top):
+            found.append((top, False))
     while waiting:
         folder = waiting.pop()
         try:

@@ -7,6 +7,7 @@ octets are kept, so that identifiers are seen to be unique and requests to be jo
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, cast
 
@@ -21,7 +22,7 @@ from muniment.verify.payloads import Block, measured
 from muniment.warc import reader
 from muniment.warc.fields import Head
 
-__all__ = ["Evidence", "placed"]
+__all__ = ["Evidence", "check_alone", "placed"]
 
 _TYPES: Final = {Kind.ATTEMPT: "metadata"}
 _ANSWERS: Final = frozenset({Kind.RESPONSE, Kind.ATTEMPT})
@@ -142,14 +143,22 @@ class Evidence:
             self._joins[line.record_id] = placed(path, line), other
 
 
+def check_alone(scope: Scope, path: str, line: Record) -> None:
+    """Check the record of *line*, taken out of its file: it fills the file *path* by itself."""
+    alone = _Warc(scope, path, line.position.member, lines=True, alone=True)
+    alone.take(replace(line, position=replace(line.position, offset=0)), None)
+    alone.finish()
+
+
 class _Warc:
     """One WARC file that is read forward: each record at its place, the octets between them, and the whole."""
 
-    def __init__(self, scope: Scope, path: str, sealed: Digest | None, *, lines: bool) -> None:
+    def __init__(self, scope: Scope, path: str, sealed: Digest | None, *, lines: bool, alone: bool = False) -> None:
         self.path = path
         self._scope = scope
         self._sealed = sealed
         self._lines = lines
+        self._alone = alone
         self._stack = ExitStack()
         self._stream: Digested | None = None
         self._taken = 0
@@ -247,7 +256,7 @@ class _Warc:
         for what, expected, found in _disagreements(line, read.head):
             detail = f"The record's {what} is not what its line in the manifest says."
             self._fail(Finding(Check.MANIFEST_WARC, subject, Verdict.FAIL, detail, expected, found))
-        if (self._taken == 1) != (read.head.type == "warcinfo"):
+        if not self._alone and (self._taken == 1) != (read.head.type == "warcinfo"):
             where = "first, and only there" if self._taken > 1 else "first"
             error = FormatError(subject, expected=f"a warcinfo record {where}", found=f"a {read.head.type} record")
             self._fail(judged(Check.WARC_STRUCTURE, subject, error))

@@ -39,9 +39,8 @@ def read_opening(scope: Scope, capture: str) -> Sealed[Opening] | None:
     return _read(scope, path, (Check.OPENING_SIGNATURE, Check.OPENING), manifest.decode_opening, lambda it: it.opened)
 
 
-def read_statement(scope: Scope, capture: str) -> Sealed[Statement] | None:
-    """Read and check statement.dsse.json of *capture*; None where there is none, which is then a finding."""
-    path = layout.statement(capture)
+def read_statement(scope: Scope, path: PurePosixPath) -> Sealed[Statement] | None:
+    """Read and check the sealed statement *path*; None where there is none, which is then a finding."""
     checks = (Check.STATEMENT_SIGNATURE, Check.STATEMENT)
     return _read(scope, path, checks, manifest.decode_statement, lambda it: it.closed)
 

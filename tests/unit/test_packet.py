@@ -1,0 +1,292 @@
+"""Disclosure: a packet shows chosen records and nothing of their siblings, and three verifiers agree on it."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from archives import SEED, VIDEO, Made, archive, begun, captured, exchange
+from muniment import catalogue
+from muniment.errors import JobError
+from muniment.export import Wanted, disclose
+from muniment.model import Kind, Record, Role
+from muniment.report import document
+from packets import VERIFIERS, all_asked, asked, judged, packet
+
+COOKIE = b"session=7f3e9a55c0ffee"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return archive(tmp_path_factory.mktemp("packet"), "abc")
+
+
+@pytest.fixture(scope="module")
+def trust(made: Made) -> Path:
+    return made.home / "trust.toml"
+
+
+def lines(made: Made, capture: int = 0) -> tuple[Record, ...]:
+    return catalogue.read(made.root, made.captures[capture]).records
+
+
+def number(made: Made, url: str, kind: Kind) -> int:
+    return next(line.n for line in lines(made) if line.url == url and line.kind is kind)
+
+
+@pytest.fixture(scope="module")
+def whole(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    video, page = number(made, VIDEO, Kind.RESPONSE), number(made, SEED, Kind.RESPONSE)
+    return packet(made, tmp_path_factory.mktemp("whole") / "packet", video, video + 1, page)
+
+
+@pytest.fixture
+def spoilt(whole: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(whole, tmp_path / "packet")
+
+
+@pytest.mark.parametrize("verifier", VERIFIERS)
+def test_a_packet_passes_with_each_verifier(whole: Path, trust: Path, verifier: str) -> None:
+    found = asked(verifier, whole, trust)
+    assert found.status == 0, found.text
+
+
+@pytest.mark.parametrize("verifier", VERIFIERS)
+def test_without_trust_nothing_passes_and_nothing_fails(whole: Path, verifier: str) -> None:
+    assert asked(verifier, whole, None).status == 4
+
+
+@pytest.mark.parametrize("verifier", VERIFIERS)
+def test_a_key_in_the_packet_is_never_believed(whole: Path, tmp_path: Path, verifier: str) -> None:
+    other = begun(tmp_path, "other")
+    found = asked(verifier, whole, other.home / "trust.toml")
+    assert found.status == 4, found.text
+
+
+def test_a_packet_of_the_whole_manifest_has_every_path(made: Made, trust: Path, tmp_path: Path) -> None:
+    every = packet(made, tmp_path / "every", *(line.n for line in lines(made)))
+    for verifier, found in all_asked(every, trust).items():
+        assert found.status == 0, (verifier, found.text)
+
+
+def test_records_of_two_captures_lie_in_one_packet(made: Made, trust: Path, tmp_path: Path) -> None:
+    disclose(made.root, [Wanted(each, (2,)) for each in made.captures[:2]], tmp_path / "two")
+    for verifier, found in all_asked(tmp_path / "two", trust).items():
+        assert found.status == 0, (verifier, found.text)
+
+
+def test_a_packet_shows_nothing_of_the_siblings(made: Made, tmp_path: Path) -> None:
+    # But random numbers: a line names the record that it belongs to, and its request.
+    video = number(made, VIDEO, Kind.RESPONSE)
+    folder = packet(made, tmp_path / "one", video)
+    octets = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert VIDEO.encode() in octets
+    for line in lines(made):
+        if line.n == video:
+            continue
+        told = [line.salt.hex(), line.record.hex, line.position.member.hex]
+        told += [line.payload.hex] if line.payload else []
+        told += [line.url] if line.url and line.url != VIDEO else []
+        assert [each for each in told if each.encode() in octets] == [], f"of line {line.n}"
+    assert catalogue.read(made.root, made.captures[0]).description.salt.hex().encode() not in octets
+    assert made.captures[1].encode() not in octets
+
+
+def test_a_whole_record_is_the_stored_member_byte_for_byte(made: Made, whole: Path) -> None:
+    line = lines(made)[number(made, VIDEO, Kind.RESPONSE) - 1]
+    stored = made.warc().read_bytes()[line.position.offset :][: line.position.length]
+    assert (whole / made.captures[0] / "records" / f"{line.n}.warc.gz").read_bytes() == stored
+
+
+@pytest.fixture(scope="module")
+def logged_in(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    plain = exchange(SEED, b"<title>Inbox</title>")
+    sent = plain.request.replace(b"\r\n\r\n", b"\r\nCookie: " + COOKIE + b"\r\n\r\n")
+    return captured(begun(tmp_path_factory.mktemp("in")), "a", [(replace(plain, request=sent), Role.ARTICLE)])
+
+
+def test_what_carries_cookies_is_not_given_out_unless_it_is_named(logged_in: Made, tmp_path: Path) -> None:
+    request = number(logged_in, SEED, Kind.REQUEST)
+    with pytest.raises(JobError, match=f"--expose {logged_in.captures[0]}:{request}"):
+        disclose(logged_in.root, [Wanted(logged_in.captures[0], (request,))], tmp_path / "no")
+    assert not (tmp_path / "no").exists()
+    disclose(logged_in.root, [Wanted(logged_in.captures[0], (request,), frozenset({request}))], tmp_path / "yes")
+    given = (tmp_path / "yes" / logged_in.captures[0] / "records" / f"{request}.warc.gz").read_bytes()
+    assert lines(logged_in)[request - 1].position.length == len(given)
+
+
+def test_an_answer_that_sets_a_cookie_is_given_as_its_payload_alone(tmp_path: Path) -> None:
+    plain = exchange(SEED, b"<title>Inbox</title>")
+    assert plain.response is not None
+    head, _, body = plain.response.read().partition(b"\r\n\r\n")
+    answer = head + b"\r\nSet-Cookie: " + COOKIE + b"\r\n\r\n" + body
+    plain.response.seek(0)
+    plain.response.write(answer)
+    plain.response.seek(0)
+    size = len(answer) - len(body)
+    made = captured(begun(tmp_path), "a", [(replace(plain, response_size=len(answer), head_size=size), Role.ARTICLE)])
+    folder = packet(made, tmp_path / "packet", number(made, SEED, Kind.RESPONSE))
+    octets = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert COOKIE not in octets
+    assert (next(folder.rglob("*.payload*"))).read_bytes() == body
+    assert list(folder.rglob("*.warc.gz")) == []
+    for verifier, found in all_asked(folder, made.home / "trust.toml").items():
+        assert found.status == 0, (verifier, found.text)
+        assert "withheld" in found.text, verifier
+
+
+def test_a_packet_is_never_made_over_something_nor_in_the_archive(made: Made, whole: Path) -> None:
+    with pytest.raises(JobError, match="is there already"):
+        disclose(made.root, [Wanted(made.captures[0], (2,))], whole)
+    with pytest.raises(JobError, match="nothing is ever added"):
+        disclose(made.root, [Wanted(made.captures[0], (2,))], made.root / "manifests" / "packet")
+
+
+def test_a_record_that_is_not_there_is_named(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=":99: the capture has the records 1 to"):
+        disclose(made.root, [Wanted(made.captures[0], (99,))], tmp_path / "packet")
+
+
+def _flip(name: str, at: int) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        path = next(folder.rglob(name))
+        content = bytearray(path.read_bytes())
+        content[at] ^= 1
+        path.write_bytes(content)
+
+    return spoil
+
+
+def _edit(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        path = next(folder.rglob(name))
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    return spoil
+
+
+def _lines(name: str, change: Callable[[list[str]], list[str]]) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        path = next(folder.rglob(name))
+        path.write_text("".join(change(path.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
+
+    return spoil
+
+
+def _swap(first: str, second: str) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        one, other = next(folder.rglob(first)), next(folder.rglob(second))
+        held = one.read_bytes()
+        one.write_bytes(other.read_bytes())
+        other.write_bytes(held)
+
+    return spoil
+
+
+def _add(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).write_bytes(b"added")
+
+
+def _link(name: str) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        path = next(folder.rglob(name))
+        away = folder.parent / "elsewhere"
+        path.rename(away)
+        path.symlink_to(away)
+
+    return spoil
+
+
+def _gone(name: str) -> Callable[[Path], None]:
+    return lambda folder: next(folder.rglob(name)).unlink()
+
+
+def _grown(name: str) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        with next(folder.rglob(name)).open("r+b") as stream:
+            stream.truncate(10 << 30)  # ten gigabytes of zeros, which cost no disk
+
+    return spoil
+
+
+SPOILT = {
+    "a bit of a stored record": _flip("7.warc.gz", 40),
+    "a bit of a payload": _flip("*.payload.mp4", 7),
+    "a bit of a line": _edit("7.json", '"status":200', '"status":201'),
+    "another number in a line": _edit("7.json", '"n":7', '"n":8'),
+    "a path of another record": _swap("7.path", "8.path"),
+    "a path cut short": _lines("7.path", lambda lines: lines[:-1]),
+    "a path with a hash more": _lines("7.path", lambda lines: [*lines, lines[0]]),
+    "a path in capitals": _lines("7.path", lambda lines: [each.upper() for each in lines]),
+    "records exchanged": _swap("7.warc.gz", "8.warc.gz"),
+    "a line spelt otherwise": _edit("7.json", '"n":7', '"n": 7'),
+    "a line with a LF behind it": _edit("7.json", '"v":1}', '"v":1}\n'),
+    "a bit of the seal": _flip("statement.dsse.json", 60),
+    "the signature stripped": _lines(
+        "statement.dsse.json", lambda lines: [lines[0][: lines[0].index('"signatures":[') + 14] + "]}"]
+    ),
+    "another key id": _edit("statement.dsse.json", '"keyid":"', '"keyid":"0123456789abcdef'),
+    "the payload type": _edit("statement.dsse.json", "in-toto", "in-t0to"),
+    "a bit of the checkpoint": _edit("checkpoint", "\n6\n", "\n7\n"),
+    "the log's signature stripped": _lines("checkpoint", lambda lines: lines[:4]),
+    "a proof with another index": _edit("*.tlog-proof", "index 1", "index 0"),
+    "a proof with a hash less": _lines("*.tlog-proof", lambda lines: [*lines[:3], *lines[4:]]),
+    "a proof for another checkpoint": _edit("*.tlog-proof", "\n6\n", "\n5\n"),
+    "a file added": _add("readme.txt"),
+    "a line without its record": _gone("7.warc.gz"),
+    "a record without its path": _gone("8.path"),
+    "no checkpoint": _gone("checkpoint"),
+    "no proof": _gone("*.tlog-proof"),
+    "no records": lambda folder: shutil.rmtree(next(folder.rglob("records"))),
+    "a link to a file elsewhere": _link("*.payload.mp4"),
+    "a payload of ten gigabytes": _grown("*.payload.mp4"),
+    "a record of ten gigabytes": _grown("8.warc.gz"),
+}
+
+
+@pytest.mark.parametrize("fault", SPOILT)
+def test_each_fault_of_a_packet_is_found_by_each_verifier(spoilt: Path, trust: Path, made: Made, fault: str) -> None:
+    assert number(made, VIDEO, Kind.RESPONSE) == 7  # what the faults are about
+    SPOILT[fault](spoilt)
+    if fault == "a line without its record":
+        next(spoilt.rglob("7.payload*")).unlink()
+    for verifier, found in all_asked(spoilt, trust).items():
+        assert found.status == 1, (verifier, found.text)
+
+
+def test_a_seal_of_another_capture_proves_nothing_of_this_one(made: Made, trust: Path, tmp_path: Path) -> None:
+    one = packet(made, tmp_path / "one", 2)
+    other = packet(made, tmp_path / "other", 2, capture=1)
+    for name in ("statement.dsse.json", "checkpoint", "statement.tlog-proof"):
+        shutil.copy(other / made.captures[1] / name, one / made.captures[0] / name)
+    for verifier, found in all_asked(one, trust).items():
+        assert found.status == 1, (verifier, found.text)
+
+
+def test_a_key_whose_term_is_over_is_not_believed(made: Made, whole: Path, tmp_path: Path) -> None:
+    trusted = (made.home / "trust.toml").read_text(encoding="utf-8")
+    file = tmp_path / "trust.toml"
+    file.write_text(trusted + "until = 2024-01-01T00:00:00Z\n", encoding="utf-8")
+    for verifier, found in all_asked(whole, file).items():
+        assert found.status == 4, (verifier, found.text)
+
+
+def test_hostile_text_in_a_packet_cannot_forge_a_report(made: Made, trust: Path, tmp_path: Path) -> None:
+    folder = packet(made, tmp_path / "packet", 2)
+    (folder / "\x1b[32mok\nPASS all").write_bytes(b"")
+    for verifier in ("verify.sh", "verify.py"):
+        found = asked(verifier, folder, trust)
+        assert found.status == 1
+        assert "\x1b" not in found.text
+        assert not [line for line in found.text.splitlines() if line.startswith("PASS")]
+
+
+def test_what_is_said_of_a_packet_can_be_read_by_programs(whole: Path, trust: Path) -> None:
+    found = json.loads(document.render(judged(whole, trust)))
+    assert found["verdict"] == "pass"
+    assert found["counts"]["records"] == 3
