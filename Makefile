@@ -23,6 +23,8 @@ BIN := .venv/bin
 .venv-judges/installed: pyproject.toml
 	@test -x .venv-judges/bin/python || $(PYTHON) -m venv .venv-judges
 	@.venv-judges/bin/python -m pip install --quiet --disable-pip-version-check 'fastwarc>=0.15' 'datasette>=0.64'
+	@.venv-judges/bin/python -m pip install --quiet --disable-pip-version-check 'proofbundle>=6' 'sigstore>=4' || \
+	  echo "proofbundle and sigstore could not be installed; what needs them is skipped."
 	@touch $@
 
 # pywb, warcprox (GPL) and ReplayWeb.page (AGPL) run there as programs; nothing of muniment imports them.

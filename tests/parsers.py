@@ -35,7 +35,7 @@ from muniment.extract.tags import flattened
 from muniment.fetch.cookies import Cookies
 from muniment.index.folding import folded, phrases, tokens
 from muniment.index.passages import passage
-from muniment.log import leaf, note, tree
+from muniment.log import cosignature, leaf, note, proof, tree
 from muniment.message import entity
 from muniment.message.chunked import Chunked
 from muniment.message.coding import decoded
@@ -337,6 +337,8 @@ LINE_WORDS: Final = (
 SEALED: Final = dsse.seal(STATEMENT, manifest.PAYLOAD_TYPE, [KEY])
 VKEY: Final = note.VerifierKey("case.abcdef", KEY.public)
 SIGNED: Final = note.sign(note.Checkpoint("case.abcdef", 3, DIGEST.value, ("extension",)), KEY)
+WITNESS: Final = cosignature.WitnessKey("witness.example/w1", KEY.public)
+COSIGNED: Final = cosignature.joined(SIGNED, [cosignature.cosign(SIGNED, WITNESS.name, KEY, NOON)])
 LEAF: Final = leaf.Leaf(leaf.LeafType.CAPTURE, "20241210T093012Z-k7f3qa", DIGEST).encode()
 LEAVES: Final = [tree.leaf_hash(bytes([each])) for each in range(7)]
 
@@ -456,6 +458,20 @@ EVIDENCED: Final = {
     "der": Parser(
         [KEY.public.spki], (b"\x30", b"\x06\x03\x2b\x65\x70", b"\x03\x82\xff\xff", b"\x02\x01"), PublicKey.parse_der
     ),
+    "proof": Parser(
+        [proof.Proof(2, (bytes(32), DIGEST.value), COSIGNED, LEAF).encode(), proof.Proof(0, (), SIGNED).encode()],
+        (*NOTE_WORDS, b"c2sp.org/tlog-proof@v1\n", b"extra ", b"index "),
+        _once_more(proof.Proof.decode, proof.Proof.encode),
+    ),
+    "cosignature": Parser(
+        [COSIGNED, cosignature.cosign(SIGNED, WITNESS.name, KEY, NOON)],
+        NOTE_WORDS,
+        lambda octets: cosignature.cosignatures(octets, [WITNESS]),
+        (FormatError, IntegrityError),
+    ),
+    "witness key": Parser(
+        [str(WITNESS).encode()], NOTE_WORDS, lambda octets: cosignature.WitnessKey.parse(text(octets))
+    ),
     "vkey": Parser([str(VKEY).encode()], NOTE_WORDS, lambda octets: note.VerifierKey.parse(text(octets))),
     "checkpoint": Parser([SIGNED], NOTE_WORDS, _checkpoint),
     "opened checkpoint": Parser([SIGNED], NOTE_WORDS, _opened_checkpoint, EVIDENCE),
@@ -469,7 +485,7 @@ EVIDENCED: Final = {
         (b"\0\0", b"\xff\xff", b"\x04\x00", b"\0\x01"),
         _once_more(leaf.unbundle, leaf.bundle),
     ),
-    "proof": Parser(_proofs(), (b"\0\0", LEAVES[0], LEAVES[3]), _proof, EVIDENCE),
+    "paths": Parser(_proofs(), (b"\0\0", LEAVES[0], LEAVES[3]), _proof, EVIDENCE),
 }
 
 # WARC
@@ -525,7 +541,7 @@ TOML_WORDS: Final = words(
 TRUST: Final = (
     trust.lines("case.abcdef", str(VKEY), "Desk 1", KEY.public)
     + "from = 2024-01-01T00:00:00Z\nuntil = 2027-01-01T00:00:00+02:00\n"
-    + f'[[witness]]\nname = "w"\nvkey = {settings.text(str(VKEY))}\n'
+    + f'[[witness]]\nname = "w"\nvkey = {settings.text(str(WITNESS))}\n'
 ).encode()
 PEOPLE: Final = {
     "muniment.toml": Parser(

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from muniment import settings
 from muniment.errors import JobError, TrustError
+from muniment.log.cosignature import WitnessKey
 from muniment.log.note import VerifierKey
 from muniment.seal import PublicKey, SigningKey, dsse
 from muniment.verify import trust
@@ -19,6 +20,7 @@ from muniment.verify.trust import Authority, Operator, Trust
 OPERATOR = SigningKey.of_seed(b"o" * 32)
 LOG = SigningKey.of_seed(b"l" * 32)
 VKEY = str(VerifierKey("case.abc", LOG.public))
+WITNESS = str(WitnessKey("w.example/1", OPERATOR.public))
 LINES = trust.lines("case.abc", VKEY, 'Desk "1"\n', OPERATOR.public)
 WHERE = Path("trust.toml")
 
@@ -137,6 +139,12 @@ def test_one_good_signer_is_enough_where_another_is_out_of_time() -> None:
         ("[[tsa]]\nname = 'a'\nroot = 'trust.toml'\n", "neither a PEM certificate nor a file"),
         ("[[tsa]]\nname = 'a'\nroot = '-----BEGIN CERTIFICATE-----'\n", "neither a PEM certificate nor a file"),
         ("[[witness]]\nname = 'w'\nvkey = 'w'\n", "witness 'w'"),
+        (f"[[witness]]\nname = 'w'\nvkey = '{VKEY}'\n", "0x04"),
+        (
+            f"[[witness]]\nname = 'w'\nvkey = '{WITNESS}'\n[[witness]]\nname = 'v'\nvkey = '{WITNESS}'\n",
+            "stands there twice",
+        ),
+        (LINES + f"[[witness]]\nname = 'w'\nvkey = '{WitnessKey('case.abc', LOG.public)}'\n", "no witness of itself"),
     ],
 )
 def test_a_mistake_in_trust_is_one_clear_sentence(tmp_path: Path, text: str, says: str) -> None:
@@ -216,7 +224,7 @@ def test_the_file_that_is_begun_empty_is_a_trust_in_nobody() -> None:
 
 
 def test_all_tables_are_read(tmp_path: Path) -> None:
-    witness = str(VerifierKey("w.example", LOG.public))
+    witness = str(WitnessKey("w.example", LOG.public))
     first = "witnesses_needed = 1\nmax_stamp_delay = '2h'\n"
     read = trust.read(_file(tmp_path, f"{first}{LINES}[[witness]]\nname = 'w'\nvkey = {settings.text(witness)}\n"))
     assert (read.witnesses_needed, read.max_stamp_delay, len(read.witnesses)) == (1, 7200, 1)

@@ -6,19 +6,28 @@ side: a checkpoint counts only when the key that is named like its origin signed
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from muniment import canonical
 from muniment.errors import FormatError, SignatureInvalid, TrustError
 from muniment.log.tree import HASH_SIZE
 from muniment.seal.signing import PublicKey, Signer
 
-__all__ = ["Checkpoint", "VerifierKey", "open_checkpoint", "sign", "unverified_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "Note",
+    "VerifierKey",
+    "Vkey",
+    "open_checkpoint",
+    "sign",
+    "signature_line",
+    "unverified_checkpoint",
+    "unverified_note",
+]
 
-_ED25519: Final = b"\x01"
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
 _DASH: Final = "\u2014"
@@ -27,9 +36,10 @@ _LARGEST: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class VerifierKey:
-    """A log's public key under the name that it signs as: a "vkey", ``<name>+<key id in hex>+<base64>``."""
+class Vkey:
+    """A public key under the name that it signs as: ``<name>+<key id in hex>+<base64>``; ``kind`` is how it signs."""
 
+    kind: ClassVar[bytes]
     name: str
     public: PublicKey
 
@@ -44,8 +54,10 @@ class VerifierKey:
             raise FormatError(where, expected="<name>+<8 hex digits>+<base64>", found=repr(text[:80]))
         _refuse_name(name, where)
         encoded = canonical.decode_base64(rest[1], where)
-        if encoded[:1] != _ED25519:
-            raise FormatError(where, expected="signature type 0x01 (Ed25519)", found=f"0x{encoded[:1].hex()}")
+        if encoded[:1] != cls.kind:
+            expected = f"signature type 0x{cls.kind.hex()} ({_KINDS[cls.kind]})"
+            found = f"0x{encoded[:1].hex()} ({_KINDS.get(encoded[:1], 'not known here')})"
+            raise FormatError(where, expected=expected, found=found)
         key = cls(name, PublicKey.of_ed25519(encoded[1:], where))
         if key.id.hex() != rest[0]:
             raise FormatError(where, expected=f"the key id {key.id.hex()}", found=rest[0])
@@ -54,10 +66,20 @@ class VerifierKey:
     @property
     def id(self) -> bytes:
         """The four octets by which a signature line names this key: a hint, never a proof."""
-        return sha256(self.name.encode() + b"\n" + _ED25519 + self.public.raw).digest()[:4]
+        return sha256(self.name.encode() + b"\n" + self.kind + self.public.raw).digest()[:4]
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{canonical.encode_base64(_ED25519 + self.public.raw)}"
+        return f"{self.name}+{self.id.hex()}+{canonical.encode_base64(self.kind + self.public.raw)}"
+
+
+_KINDS: Final[Mapping[bytes, str]] = {b"\x01": "Ed25519, a log's", b"\x04": "Ed25519, a witness's"}
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierKey(Vkey):
+    """A log's public key under the name that it signs as, a "vkey" of signature type 0x01."""
+
+    kind: ClassVar[bytes] = b"\x01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +99,11 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class _Note:
+class Note:
+    """A text and the lines that sign it, each as key name, key id and what follows them: not verified."""
+
     text: str
-    lines: tuple[tuple[str, bytes, bytes], ...]  # key name, key id, signature
+    lines: tuple[tuple[str, bytes, bytes], ...]
 
 
 def sign(checkpoint: Checkpoint, signer: Signer) -> bytes:
@@ -89,9 +113,13 @@ def sign(checkpoint: Checkpoint, signer: Signer) -> bytes:
     """
     _refuse_name(checkpoint.origin, "checkpoint")
     _checkpoint(checkpoint.text, "checkpoint")
-    key = VerifierKey(checkpoint.origin, signer.public)
-    signature = canonical.encode_base64(key.id + signer.sign(checkpoint.text.encode()))
-    return f"{checkpoint.text}\n{_DASH} {key.name} {signature}\n".encode()
+    line = signature_line(VerifierKey(checkpoint.origin, signer.public), signer.sign(checkpoint.text.encode()))
+    return f"{checkpoint.text}\n{line}".encode()
+
+
+def signature_line(key: Vkey, signature: bytes) -> str:
+    """Return the line of a note, with its LF, by which *key* made *signature*."""
+    return f"{_DASH} {key.name} {canonical.encode_base64(key.id + signature)}\n"
 
 
 def open_checkpoint(note: bytes, keys: Iterable[VerifierKey], where: object = "checkpoint") -> Checkpoint:
@@ -101,7 +129,7 @@ def open_checkpoint(note: bytes, keys: Iterable[VerifierKey], where: object = "c
     a known key does not verify, when its key id was changed, or when only keys of other names signed; TrustError
     when no key of *keys* is named in it. Says nothing about leaves, nor about other checkpoints of this log.
     """
-    parsed = _note(note, where)
+    parsed = unverified_note(note, where)
     checkpoint = _checkpoint(parsed.text, where)
     if not parsed.lines:
         raise SignatureInvalid(where, expected="a signature line", found="none: it was never signed, or stripped")
@@ -126,10 +154,10 @@ def open_checkpoint(note: bytes, keys: Iterable[VerifierKey], where: object = "c
 
 def unverified_checkpoint(note: bytes, where: object = "checkpoint") -> Checkpoint:
     """Return the checkpoint that *note* claims, without looking at any signature; FormatError if malformed."""
-    return _checkpoint(_note(note, where).text, where)
+    return _checkpoint(unverified_note(note, where).text, where)
 
 
-def _refuse_disguised(note: _Note, held: Iterable[VerifierKey], where: object) -> None:
+def _refuse_disguised(note: Note, held: Iterable[VerifierKey], where: object) -> None:
     # Only asked when the note is refused anyhow: a flipped key id or key name is damage, not an unknown key.
     for key in held:
         for name, key_id, signature in note.lines:
@@ -141,7 +169,8 @@ def _refuse_disguised(note: _Note, held: Iterable[VerifierKey], where: object) -
             raise SignatureInvalid(where, expected=expected, found=f"{name!r} {key_id.hex()}")
 
 
-def _note(note: bytes, where: object) -> _Note:
+def unverified_note(note: bytes, where: object = "note") -> Note:
+    """Return the text and the signature lines of *note*, without looking at any signature; FormatError if malformed."""
     if len(note) > _LARGEST:
         raise FormatError(where, expected="a note of at most 1 MiB", found=f"{len(note)} octets")
     try:
@@ -157,7 +186,7 @@ def _note(note: bytes, where: object) -> _Note:
     lines = signatures.split("\n")[:-1]
     if len(lines) > _MOST_SIGNATURES:
         raise FormatError(where, expected=f"at most {_MOST_SIGNATURES} signature lines", found=str(len(lines)))
-    return _Note(body + "\n", tuple(_signature_line(line, where) for line in lines))
+    return Note(body + "\n", tuple(_signature_line(line, where) for line in lines))
 
 
 def _signature_line(line: str, where: object) -> tuple[str, bytes, bytes]:

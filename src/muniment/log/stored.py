@@ -128,7 +128,7 @@ class Stored:
         return node
 
     def prove(self, index: int, size: int | None = None) -> Proof:
-        """Return the proof that leaf *index* is in the log at the committed *size*, or at the newest; it carries the leaf.
+        """Return the proof, which carries the leaf, that leaf *index* is in the log at *size*, or at the newest size.
 
         The tiles' hashes are held against the root that the checkpoint names: IntegrityError where they do not lead
         to it. NotInLog where there is no such leaf at that size, StoreError where it was not committed. Whether the

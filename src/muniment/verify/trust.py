@@ -9,24 +9,26 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Self, TypeVar
 
 import msgspec
 from cryptography import x509
 
 from muniment import durable, settings
 from muniment.errors import FormatError, JobError, StoreError, TrustError
-from muniment.log.note import VerifierKey
+from muniment.log.cosignature import WitnessKey
+from muniment.log.note import VerifierKey, Vkey
 from muniment.seal.dsse import Opened
 from muniment.seal.signing import Algorithm, PublicKey
 
-__all__ = ["EMPTY", "Authority", "Operator", "Trust", "add", "lines", "parse", "read", "remember"]
+__all__ = ["EMPTY", "Authority", "Operator", "Trust", "Witness", "add", "lines", "parse", "read", "remember"]
 
 EMPTY: Final = """\
 # Whom `muniment verify` believes. Paste here the lines that an archive's staff gave you, apart from the archive;
 # `muniment trust show` prints them there. Without any lines nothing is believed, and nothing passes.
 """
 
+_Kind = TypeVar("_Kind", bound=Vkey)
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -96,6 +98,14 @@ class Authority:
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """Somebody outside whose cosignature on a checkpoint counts: what reports call them, and their key."""
+
+    name: str
+    key: WitnessKey
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
     """What one verifier believes; ``whose`` says where it came from, for reports.
 
@@ -106,7 +116,7 @@ class Trust:
     logs: tuple[VerifierKey, ...] = ()
     operators: tuple[Operator, ...] = ()
     authorities: tuple[Authority, ...] = ()
-    witnesses: tuple[VerifierKey, ...] = ()
+    witnesses: tuple[Witness, ...] = ()
     witnesses_needed: int = 0
     max_stamp_delay: float = 86400
 
@@ -152,14 +162,12 @@ def parse(content: bytes, path: Path) -> Trust:
     operators = tuple(_operator(each, f"{path}, operator {each.name!r}") for each in found.operator)
     if len({operator.key for operator in operators}) != len(operators):
         raise JobError(f"{path}: one key stands under two operators; keep the one that is right")
-    if not 0 <= found.witnesses_needed <= len(found.witness):
-        raise JobError(f"{path}: witnesses_needed = {found.witnesses_needed}, but {len(found.witness)} are named")
     return Trust(
         whose=str(path),
         logs=tuple(_log(each, f"{path}, log {each.origin!r}") for each in found.log),
         operators=operators,
         authorities=tuple(_authority(each, path) for each in found.tsa),
-        witnesses=tuple(_vkey(each.vkey, f"{path}, witness {each.name!r}") for each in found.witness),
+        witnesses=_witnesses(found, path),
         witnesses_needed=found.witnesses_needed,
         max_stamp_delay=settings.duration(found.max_stamp_delay),
     )
@@ -219,18 +227,33 @@ def _spoken(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _vkey(text: str, where: str) -> VerifierKey:
+def _vkey(text: str, where: str, kind: type[_Kind]) -> _Kind:
     try:
-        return VerifierKey.parse(text, where)
+        return kind.parse(text, where)
     except FormatError as wrong:
         raise JobError(f"{wrong}; copy the line again, whole") from None
 
 
 def _log(table: _LogTable, where: str) -> VerifierKey:
-    key = _vkey(table.vkey, where)
+    key = _vkey(table.vkey, where, VerifierKey)
     if key.name != table.origin:
         raise JobError(f"{where}: the origin is not the name that its vkey begins with, {key.name!r}")
     return key
+
+
+def _witnesses(found: _TrustFile, path: Path) -> tuple[Witness, ...]:
+    if not 0 <= found.witnesses_needed <= len(found.witness):
+        raise JobError(f"{path}: witnesses_needed = {found.witnesses_needed}, but {len(found.witness)} are named")
+    made = tuple(
+        Witness(each.name, _vkey(each.vkey, f"{path}, witness {each.name!r}", WitnessKey)) for each in found.witness
+    )
+    # A cosignature does not commit to its witness's name: one key under two names would be counted twice.
+    if len({each.key.public for each in made}) != len(made) or len({each.name for each in made}) != len(made):
+        raise JobError(f"{path}: one witness, or the key of one, stands there twice; keep the one that is right")
+    for each in made:
+        if any(each.key.name == log.origin for log in found.log):
+            raise JobError(f"{path}, witness {each.name!r}: a log is no witness of itself; name somebody outside")
+    return made
 
 
 def _operator(table: _OperatorTable, where: str) -> Operator:
