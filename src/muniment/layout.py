@@ -25,7 +25,10 @@ __all__ = [
     "cosignatures",
     "event",
     "event_id",
+    "event_named",
+    "event_unfinished",
     "events",
+    "events_lock",
     "evidence",
     "is_beside_log",
     "is_capture",
@@ -43,6 +46,7 @@ __all__ = [
     "sums",
     "tile",
     "torn",
+    "unlogged",
     "warc",
 ]
 
@@ -54,6 +58,8 @@ OPEN_SUFFIX: Final = ".open"
 
 _CAPTURE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[a-z2-7]{6}", re.ASCII)
 _EVENT: Final = "event-"
+_SEALED: Final = ".dsse.json"
+_WRITING: Final = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
 _ORIGIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 
 
@@ -163,6 +169,11 @@ def archive_lock() -> PurePosixPath:
     return WORK / "lock"
 
 
+def events_lock() -> PurePosixPath:
+    """Return the path of the lock that is held from the sealing of an event until the log holds it."""
+    return WORK / "events.lock"
+
+
 def event_id(at: datetime, chance: bytes) -> str:
     """Return the id of an event at *at* (aware): what :func:`capture_id` gives, behind ``event-``."""
     return _EVENT + capture_id(at, chance)
@@ -183,7 +194,27 @@ def event(name: str) -> PurePosixPath:
     if not is_event(name):
         raise FormatError("event id", expected="one like event-20241210T093012Z-k7f3qa", found=repr(name[:60]))
     at = opened_at(name.removeprefix(_EVENT))
-    return events() / f"{at:%Y}" / f"{at:%m}" / f"{name}.dsse.json"
+    return events() / f"{at:%Y}" / f"{at:%m}" / f"{name}{_SEALED}"
+
+
+def event_named(path: PurePosixPath) -> str | None:
+    """Return the id of the event whose sealed file *path* is; None where it is no such file in its place."""
+    name = path.name.removesuffix(_SEALED)
+    return name if is_event(name) and path == event(name) else None
+
+
+def event_unfinished(path: PurePosixPath) -> str | None:
+    """Return the id of the event that was being written as *path*: unlogged, or not yet under that name."""
+    match = _WRITING.fullmatch(path.name)
+    written = path.with_name(match[1]) if match else path
+    name = written.name.removesuffix(OPEN_SUFFIX).removesuffix(_SEALED)
+    return name if is_event(name) and written == unlogged(name) else None
+
+
+def unlogged(name: str) -> PurePosixPath:
+    """Return where the sealed event *name* lies until the log holds it."""
+    path = event(name)
+    return path.with_name(path.name + OPEN_SUFFIX)
 
 
 def logs() -> PurePosixPath:

@@ -1,5 +1,6 @@
 """Whom a verifier believes: read strictly, shown compactly, added to without harm."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_nobody_believes_nobody() -> None:
         ("from = 2024-01-01T00:00:00Z", "2023-12-31T23:59:59+00:00", False),
         ("until = 2024-01-01T00:00:00+02:00", "2023-12-31T21:59:59+00:00", True),
         ("until = 2024-01-01T00:00:00+02:00", "2023-12-31T22:00:00+00:00", False),
-        ("revoked = 2024-01-01T00:00:00Z", "2023-12-31T23:59:59+00:00", True),
+        ("revoked = 2024-01-01T00:00:00Z", "2023-12-31T23:59:59+00:00", False),
         ("revoked = 2024-01-01T00:00:00Z", "2024-01-01T00:00:00+00:00", False),
     ],
 )
@@ -96,6 +97,22 @@ def test_a_key_is_believed_within_its_time_only(tmp_path: Path, line: str, at: s
     else:
         with pytest.raises(TrustError, match=r"it: sealed by .*Desk .* at 202[34]-.*, but trust.toml"):
             read.vouch(opened, datetime.fromisoformat(at), "it")
+
+
+@pytest.mark.parametrize(
+    ("claimed", "proved", "believed"),
+    [
+        ("2023-01-01T00:00:00Z", "2023-12-31T23:59:59Z", True),
+        ("2023-01-01T00:00:00Z", "2024-01-01T00:00:00Z", False),
+        ("2024-01-01T00:00:00Z", "2023-12-31T23:59:59Z", False),
+    ],
+)
+def test_a_revoked_key_is_believed_only_for_what_is_proved_to_be_older(
+    claimed: str, proved: str, *, believed: bool
+) -> None:
+    stolen = Operator("a", OPERATOR.public, revoked=datetime(2024, 1, 1, tzinfo=UTC))
+    with nullcontext() if believed else pytest.raises(TrustError, match="revoked since 2024-01-01T00:00:00Z"):
+        stolen.vouch(datetime.fromisoformat(claimed), "it", datetime.fromisoformat(proved))
 
 
 def test_times_are_told_in_utc_whatever_zone_they_are_written_in() -> None:

@@ -27,27 +27,35 @@ def recover(
     room: Room, /, *, dry_run: bool, passphrase_file: Path | None, passphrase_fd: int | None, as_json: bool
 ) -> int:
     """Seal what a crash left of captures, as interrupted; set aside what is torn. Fetches nothing, loses nothing."""
+    from muniment.capture import events
     from muniment.capture.recovery import Recovered, unfinished
     from muniment.capture.sealing import signers
     from muniment.report.words import safe
     from muniment.seal.keys import KeyRole, needs_passphrase
 
     archive = room.archive
-    waiting = unfinished(archive)
+    waiting, unlogged = unfinished(archive), events.unlogged(archive)
     if dry_run:
         done = [Recovered(capture, "was begun and never closed") for capture in waiting]
+        finished = [(event, "was being recorded") for event in unlogged]
     else:
-        needed = bool(waiting) and needs_passphrase(archive.keys, KeyRole.OPERATOR)
+        needed = bool(waiting or unlogged) and needs_passphrase(archive.keys, KeyRole.OPERATOR)
         what = "The passphrase of the archive's keys"
         passphrase = read_passphrase(passphrase_file, passphrase_fd, needed=needed, what=what)
-        done = recovered(archive, signers(archive, passphrase), waiting) if waiting else []
+        held = signers(archive, passphrase) if waiting or unlogged else None
+        finished = list(events.finish(archive, held, unlogged)) if held else []
+        done = recovered(archive, held, waiting) if held else []
     if as_json:
-        echo_json({"schema": "muniment.recover/1", "captures": [asdict(each) for each in done], "exit": 0})
+        told = [{"event": event, "detail": detail} for event, detail in finished]
+        captures = [asdict(each) for each in done]
+        echo_json({"schema": "muniment.recover/1", "captures": captures, "events": told, "exit": 0})
         return 0
+    for event, detail in finished:
+        click.echo(f"{event}  {safe(detail)}")
     for each in done:
         aside = f"; {each.set_aside:,} octets set aside" if each.set_aside else ""
         click.echo(f"{each.capture}  {safe(each.detail)}{aside}")
-    if not done:
+    if not done and not finished:
         click.echo("Nothing needs recovery.")
     elif dry_run:
         tell("Next: muniment recover")

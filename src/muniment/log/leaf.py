@@ -13,8 +13,9 @@ from typing import Final, Self
 from muniment import canonical
 from muniment.digest import Digest
 from muniment.errors import FormatError
+from muniment.model import EventType
 
-__all__ = ["LARGEST", "Leaf", "LeafType", "bundle", "unbundle"]
+__all__ = ["LARGEST", "Leaf", "LeafType", "bundle", "leaf_type", "unbundle"]
 
 LARGEST: Final = 1024
 _ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,200}")
@@ -64,6 +65,11 @@ class Leaf:
         if leaf.encode() != content:
             raise FormatError(where, expected="a leaf in canonical JSON", found=repr(content[:80]))
         return leaf
+
+
+def leaf_type(event: EventType) -> LeafType:
+    """Return the type of the leaf of an *event* of that type."""
+    return {EventType.KEY_EVENT: LeafType.KEY, EventType.RENEWAL: LeafType.RENEWAL}.get(event, LeafType.EVENT)
 
 
 def bundle(leaves: Iterable[bytes]) -> bytes:

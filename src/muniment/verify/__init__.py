@@ -13,6 +13,7 @@ from muniment.model import Verification
 from muniment.verify.captures import check_capture, is_alive, note_never_begun
 from muniment.verify.checks import Depth, Findings, Outside, Scope
 from muniment.verify.conclusion import concluded
+from muniment.verify.events import check_events
 from muniment.verify.files import extra_files, is_folder_of_capture, listed
 from muniment.verify.keys import check_public_keys, note_separation
 from muniment.verify.logs import read_logs
@@ -54,6 +55,7 @@ def verify(
         raise JobError(f"{only}: there is no capture of that name in {root}; `muniment list` shows them")
     # Where leaves could not be read, nobody knows which captures the logs name.
     never_begun = frozenset() if logs.damaged else captures - _begun(there) - logs.places.keys() - alive
+    check_events(scope, logs, paths)
     for capture in sorted(captures if only is None else {only}):
         if capture in never_begun:
             note_never_begun(scope, capture)

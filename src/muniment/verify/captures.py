@@ -40,14 +40,14 @@ def check_capture(scope: Scope, capture: str, logs: Logs, there: frozenset[str],
         scope.findings.note(Check.OPEN_CAPTURES, capture, Verdict.ABSENT, detail)
         return
     scope.findings.counts["captures"] += 1
-    opening = read_opening(scope, capture)
+    opening = read_opening(scope, logs, capture)
     entry = check_entry(scope, logs, capture, LeafType.OPEN, opening) if opening else None
     if opening is not None:
         _check_opening(scope, capture, opening)
     if not closed and not has_statement:
         _never_closed(scope, capture, logs, opening, there)
         return
-    statement = read_statement(scope, layout.statement(capture))
+    statement = read_statement(scope, logs, capture, layout.statement(capture))
     if statement is not None:
         _check_closing(scope, capture, logs, statement)
         if opening is not None and entry is not None:

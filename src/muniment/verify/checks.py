@@ -9,10 +9,11 @@ from typing import Final, TypeVar
 
 from muniment.digest import Digest
 from muniment.errors import FormatError, IntegrityError, MunimentError, StoreError, TrustError, Unsupported
+from muniment.manifest import Event
 from muniment.model import Check, Finding, Verdict
-from muniment.verify.trust import Trust
+from muniment.verify.trust import Operator, Trust
 
-__all__ = ["Depth", "Findings", "Outside", "Scope", "finding", "judged"]
+__all__ = ["Depth", "Findings", "Happened", "Outside", "Scope", "finding", "judged"]
 
 Made = TypeVar("Made")
 
@@ -47,12 +48,29 @@ class Outside:
     progress: Callable[[str, int], None] = _silent
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event that is what a log holds, at leaf *index* of *origin*: what it says, its file and that file's digest.
+
+    ``by`` is the operator who is believed to have sealed it; None means that nobody whom the verifier trusts did, so
+    that it is a claim by somebody unknown.
+    """
+
+    event: Event
+    path: str
+    digest: Digest
+    origin: str
+    index: int
+    by: Operator | None
+
+
 @dataclass(slots=True)
 class Findings:
     """The findings so far, in the order in which they were made, and what was gathered on the way.
 
     ``accounted`` are the files that some check owns, ``signers`` the operators whose seals were good, ``handshakes``
-    the numbers of connections by what is shown of their handshakes, ``shaken`` marks of those that were seen.
+    the numbers of connections by what is shown of their handshakes, ``shaken`` marks of those that were seen,
+    ``events`` the events that logs hold, by log and in its order.
     """
 
     made: list[Finding] = field(default_factory=list)
@@ -61,6 +79,7 @@ class Findings:
     signers: set[str] = field(default_factory=set)
     handshakes: Counter[Verdict] = field(default_factory=Counter)
     shaken: set[bytes] = field(default_factory=set)
+    events: list[Happened] = field(default_factory=list)
 
     def add(self, made: Finding) -> None:
         """Keep *made*."""
@@ -129,6 +148,12 @@ _FAILURES: Final[Mapping[Check, str]] = {
     Check.LOG_FILES: "A file of the log is missing, or lies there without belonging to it.",
     Check.LOG_ENTRY_OPENING: "No log here holds exactly this opening, once.",
     Check.LOG_ENTRY_CAPTURE: "No log here holds exactly this statement, once.",
+    Check.EVENT_SIGNATURE: "The seal on the event is missing, damaged or forged.",
+    Check.EVENT: "The event is malformed, or contradicts what lies around it.",
+    Check.LOG_ENTRY_EVENT: "No log here holds exactly this event, once, as an event of its type.",
+    Check.KEY_EVENT: "The event about a key is not sealed as it must be, or says what cannot be.",
+    Check.CUSTODY: "What is said of custody is forged, damaged, or contradicts itself.",
+    Check.DELETION: "The event that should tell of the deletion does not excuse it.",
     Check.OPEN_CAPTURES: "The capture was not closed where it was opened.",
     Check.ROLLBACK: "The log is not the one that this machine has seen: rolled back, rewritten, or an older copy.",
     Check.HANDSHAKE: "The evidence of the handshake is forged, damaged, or that of another connection.",

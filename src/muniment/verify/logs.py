@@ -1,13 +1,15 @@
 """Logs: derived again from their leaves, held against what was seen of them before, and what they say of captures."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Final
 
 from muniment import layout
+from muniment.digest import Digest
 from muniment.errors import FormatError, IntegrityError, LogForked, MunimentError, StoreError, TrustError
 from muniment.log import note, tree
 from muniment.log.audit import Audited, audit
@@ -20,7 +22,8 @@ from muniment.verify.files import refuse_links
 __all__ = ["Logs", "Place", "read_logs"]
 
 _PATIENCE: Final = 20
-_KNOWN: Final = frozenset({LeafType.OPEN, LeafType.CAPTURE, LeafType.ABANDONED})
+_CAPTURES: Final = frozenset({LeafType.OPEN, LeafType.CAPTURE, LeafType.ABANDONED})
+_EVENTS: Final = frozenset({LeafType.EVENT, LeafType.KEY, LeafType.RENEWAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +35,33 @@ class Place:
     leaf: Leaf
 
 
+def _unproved(_: str, __: int) -> datetime | None:
+    return None
+
+
 @dataclass(slots=True)
 class Logs:
-    """What the logs say: the places of each capture's leaves, sizes and roots, and the origins with damaged leaves."""
+    """What the logs say: the places of the leaves by capture or event, sizes, roots, the origins with damaged leaves.
+
+    ``proved_by`` gives the time by which a leaf was in its log, by origin and index, where a time-stamp that is
+    believed shows one.
+    """
 
     places: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
     sizes: dict[str, int] = field(default_factory=dict)
     roots: dict[str, str] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
+    proved_by: Callable[[str, int], datetime | None] = _unproved
 
     def of(self, capture: str, kind: LeafType) -> tuple[Place, ...]:
         """Return where the leaves of *kind* about *capture* lie."""
         return tuple(place for place in self.places.get(capture, ()) if place.leaf.type is kind)
+
+    def proved(self, name: str, sealed: Digest) -> datetime | None:
+        """Return the time by which a log held the file *sealed* of the capture or event *name*, where one is shown."""
+        leaves = [place for place in self.places.get(name, ()) if place.leaf.digest == sealed]
+        times = [self.proved_by(place.origin, place.index) for place in leaves]
+        return min((time for time in times if time is not None), default=None)
 
 
 def read_logs(scope: Scope, there: tuple[tuple[str, bool], ...]) -> Logs:
@@ -209,10 +227,11 @@ def _place(scope: Scope, origin: str, index: int, octets: bytes, found: Logs) ->
         scope.findings.add(judged(Check.LOG_TREE, subject, failure))
         return
     found.places[leaf.id].append(Place(origin, index, leaf))
-    if leaf.type in _KNOWN and not layout.is_capture(leaf.id):
-        error = FormatError(subject, expected="the id of a capture", found=repr(leaf.id[:60]))
-        scope.findings.add(judged(Check.LOG_TREE, subject, error))
-    if leaf.type not in _KNOWN:
+    for kinds, is_id, what in ((_CAPTURES, layout.is_capture, "a capture"), (_EVENTS, layout.is_event, "an event")):
+        if leaf.type in kinds and not is_id(leaf.id):
+            error = FormatError(subject, expected=f"the id of {what}", found=repr(leaf.id[:60]))
+            scope.findings.add(judged(Check.LOG_TREE, subject, error))
+    if leaf.type not in _CAPTURES | _EVENTS:
         detail = f"The leaf is about {leaf.type.value} {leaf.id}, which this version does not know how to verify."
         scope.findings.note(Check.LOG_TREE, subject, Verdict.UNVERIFIABLE, detail)
 

@@ -23,6 +23,7 @@ from muniment.model import Check, Record, Verdict, Verification
 from muniment.verify.checks import Depth, Findings, Outside, Scope, finding
 from muniment.verify.conclusion import overall
 from muniment.verify.files import content, digested, extra_files, listed
+from muniment.verify.logs import Logs
 from muniment.verify.records import check_alone
 from muniment.verify.statements import Sealed, agree, read_statement
 from muniment.verify.trust import Trust
@@ -83,7 +84,7 @@ def verify_packet(packet: Path, trust: Trust) -> Verification:
 
 
 def _check_capture(scope: Scope, capture: str, paths: Sequence[str]) -> None:
-    statement = read_statement(scope, PurePosixPath(capture, "statement.dsse.json"))
+    statement = read_statement(scope, Logs(), capture, PurePosixPath(capture, "statement.dsse.json"))
     if statement is None:
         return
     said = statement.unverified

@@ -10,69 +10,87 @@ from muniment import layout, manifest
 from muniment.digest import Digest
 from muniment.errors import FormatError, IntegrityError, NotInLog, TrustError
 from muniment.log.leaf import LeafType
-from muniment.manifest import LogPlace, Opening, Statement
+from muniment.manifest import Event, LogPlace, Opening, Statement
 from muniment.model import Check, Verdict
 from muniment.seal import dsse
 from muniment.verify.checks import Scope, finding, judged
 from muniment.verify.files import content
 from muniment.verify.logs import Logs, Place
+from muniment.verify.trust import Operator
 
-__all__ = ["Sealed", "agree", "check_entry", "check_opening_place", "read_opening", "read_statement"]
+__all__ = ["Sealed", "agree", "check_entry", "check_opening_place", "read_event", "read_opening", "read_statement"]
 
-Value = TypeVar("Value", Opening, Statement)
+Value = TypeVar("Value", Opening, Statement, Event)
 
 _NAMES: Final = {LeafType.OPEN: "opening", LeafType.CAPTURE: "statement"}
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed(Generic[Value]):
-    """A sealed file as it was read: its digest, and what it says, whether or not its seal is good; None if nothing."""
+    """A sealed file as it was read: its digest, and what it says, whether or not its seal is good; None if nothing.
+
+    ``operator`` is who is believed to have sealed it, None where nobody is.
+    """
 
     path: str
     digest: Digest
     unverified: Value | None
+    operator: Operator | None = None
 
 
-def read_opening(scope: Scope, capture: str) -> Sealed[Opening] | None:
+def read_opening(scope: Scope, logs: Logs, capture: str) -> Sealed[Opening] | None:
     """Read and check open.dsse.json of *capture*; None where there is none, which is then a finding."""
     path = layout.opening(capture)
-    return _read(scope, path, (Check.OPENING_SIGNATURE, Check.OPENING), manifest.decode_opening, lambda it: it.opened)
+    kind = _Kind((Check.OPENING_SIGNATURE, Check.OPENING), manifest.decode_opening, lambda it: it.opened)
+    return _read(scope, logs, path, capture, kind)
 
 
-def read_statement(scope: Scope, path: PurePosixPath) -> Sealed[Statement] | None:
-    """Read and check the sealed statement *path*; None where there is none, which is then a finding."""
-    checks = (Check.STATEMENT_SIGNATURE, Check.STATEMENT)
-    return _read(scope, path, checks, manifest.decode_statement, lambda it: it.closed)
+def read_statement(scope: Scope, logs: Logs, capture: str, path: PurePosixPath) -> Sealed[Statement] | None:
+    """Read and check the statement of *capture* at *path*; None where there is none, which is then a finding."""
+    kind = _Kind((Check.STATEMENT_SIGNATURE, Check.STATEMENT), manifest.decode_statement, lambda it: it.closed)
+    return _read(scope, logs, path, capture, kind)
 
 
-def _read(
-    scope: Scope,
-    path: PurePosixPath,
-    checks: tuple[Check, Check],
-    decode: Callable[[bytes, object], Value],
-    moment: Callable[[Value], datetime],
-) -> Sealed[Value] | None:
+def read_event(scope: Scope, logs: Logs, event: str, path: PurePosixPath) -> Sealed[Event] | None:
+    """Read and check the sealed *event* at *path*; None where there is none, which is then a finding."""
+    kind = _Kind((Check.EVENT_SIGNATURE, Check.EVENT), manifest.decode_event, lambda it: it.at)
+    return _read(scope, logs, path, event, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[Value]):
+    """One kind of sealed file: the checks of its seal and of what it says, how it is read, the time it claims."""
+
+    checks: tuple[Check, Check]
+    decode: Callable[[bytes, object], Value]
+    moment: Callable[[Value], datetime]
+
+
+def _read(scope: Scope, logs: Logs, path: PurePosixPath, name: str, kind: _Kind[Value]) -> Sealed[Value] | None:
     where = str(path)
-    seal, says = checks
+    seal, says = kind.checks
     sealed = scope.findings.attempt(Check.FILE, where, lambda: content(scope, path))
     if sealed is None:
         return None
     payload = scope.findings.attempt(seal, where, lambda: dsse.unverified_payload(sealed, where))
+    digest = Digest.of_bytes(sealed)
     if payload is None:
-        return Sealed(where, Digest.of_bytes(sealed), None)
-    unverified = scope.findings.attempt(says, where, lambda: decode(payload, where))
+        return Sealed(where, digest, None)
+    unverified = scope.findings.attempt(says, where, lambda: kind.decode(payload, where))
+    believed: list[Operator] = []
 
     def opened() -> str:
         found = dsse.open(sealed, scope.trust.keys, manifest.PAYLOAD_TYPE, where)
         if unverified is None:
             return f"sealed by the key {found.signers[0].keyid[:16]}…"
-        operator = scope.trust.vouch(found, moment(unverified), where)
+        operator = scope.trust.vouch(found, kind.moment(unverified), where, logs.proved(name, digest))
+        believed.append(operator)
         scope.findings.signers.add(operator.name)
         extra = f"; {len(found.unknown)} further signatures by unknown keys say nothing" if found.unknown else ""
         return f"sealed by {operator.name!r} with the key {operator.key.keyid[:16]}…{extra}"
 
     scope.findings.add(finding(seal, where, opened))
-    return Sealed(where, Digest.of_bytes(sealed), unverified)
+    return Sealed(where, digest, unverified, believed[0] if believed else None)
 
 
 def agree(scope: Scope, check: Check, subject: str, pairs: Iterable[tuple[str, Any, Any]]) -> None:

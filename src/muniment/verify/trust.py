@@ -74,15 +74,22 @@ class Operator:
     until: datetime | None = None
     revoked: datetime | None = None
 
-    def vouch(self, at: datetime, where: object) -> None:
+    def vouch(self, at: datetime, where: object, proved: datetime | None = None) -> None:
         """Return when this operator's key was to be believed at *at*; TrustError says why it was not.
 
-        *at* is what the statement claims. Who holds a revoked key can claim an earlier time: only a time-stamp or
-        the order of a log that others have seen tells against that.
+        *at* is what the statement claims, *proved* the time by which a time-stamp that is believed shows that it was
+        logged. Who holds a revoked key can claim any time, so what it sealed is believed only where it is proved to
+        be older than the revocation. A key that was only retired (``until``) is believed for what claims to be older.
         """
         said = f"{where}: sealed by {self.name!r} at {_spoken(at)}, but trust.toml"
         if self.revoked is not None and at >= self.revoked:
             raise TrustError(f"{said} has that key revoked since {_spoken(self.revoked)}")
+        if self.revoked is not None and (proved is None or proved >= self.revoked):
+            shown = "no time-stamp shows" if proved is None else f"the time-stamp of {_spoken(proved)} does not show"
+            raise TrustError(
+                f"{said} has that key revoked since {_spoken(self.revoked)}, and {shown} that it was sealed before: "
+                "whoever holds the key can claim any time"
+            )
         if self.since is not None and at < self.since:
             raise TrustError(f"{said} believes that key only from {_spoken(self.since)}")
         if self.until is not None and at >= self.until:
@@ -130,15 +137,18 @@ class Trust:
         """The keys whose seals may be opened."""
         return tuple(operator.key for operator in self.operators)
 
-    def vouch(self, opened: Opened, at: datetime, where: object) -> Operator:
-        """Return the operator who is believed to have sealed *opened* at *at*; TrustError when there is none."""
+    def vouch(self, opened: Opened, at: datetime, where: object, proved: datetime | None = None) -> Operator:
+        """Return the operator who is believed to have sealed *opened* at *at*; TrustError when there is none.
+
+        *proved* is the time by which a time-stamp shows that it was sealed, where one does.
+        """
         held = {operator.key: operator for operator in self.operators}
         refusals = []
         for signer in opened.signers:
             if signer not in held:
                 continue
             try:
-                held[signer].vouch(at, where)
+                held[signer].vouch(at, where, proved)
             except TrustError as refusal:
                 refusals.append(refusal)
             else:
