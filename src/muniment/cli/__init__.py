@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "extract": "muniment.cli.listing:extract",
     "index": "muniment.cli.index:index",
     "disclose": "muniment.cli.disclose:disclose",
+    "certify": "muniment.cli.certify:certify",
     "recover": "muniment.cli.recover:recover",
     "log": "muniment.cli.log:log",
     "trust": "muniment.cli.trust:trust",

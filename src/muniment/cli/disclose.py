@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from muniment.cli import Room, echo_json, json_option, tell
+from muniment.cli.listing import captured
 
 if TYPE_CHECKING:
     from muniment.export import Disclosed, Wanted
@@ -82,7 +83,7 @@ def _place(room: Room, record: str) -> tuple[str, int]:
     from muniment.report.words import safe
 
     if match := _NUMBERED.fullmatch(record):
-        return match["capture"], int(match["n"])
+        return captured(room.root, match["capture"]), int(match["n"])
     with catalogue.consulted(room.root, lambda sentence: tell(f"muniment: {safe(sentence)}")) as opened:
         return opened.named(record)
 

@@ -15,7 +15,7 @@ from muniment.model import Role
 if TYPE_CHECKING:
     from muniment.index import CaptureRow
 
-__all__ = ["extract", "list_captures", "print_account", "show"]
+__all__ = ["captured", "extract", "list_captures", "print_account", "show"]
 
 _SCHEMA: Final = "muniment.list/1"
 _MOST_MISSING: Final = 20
@@ -66,7 +66,7 @@ def show(room: Room, /, capture: str, *, as_json: bool) -> int:
 
     root = room.root
     tell_unfinished(root)
-    wanted = _capture(root, capture)
+    wanted = captured(root, capture)
     document = catalogue.account(root, wanted)
     if as_json:
         echo_json(document)
@@ -107,7 +107,7 @@ def extract(room: Room, /, capture: str, *, out: Path, as_stored: bool, as_json:
     root = room.root
     tell_unfinished(root)
     choice = catalogue.Choice(**chosen, stored=as_stored)
-    found = catalogue.extract(root, _capture(root, capture), choice, out)
+    found = catalogue.extract(root, captured(root, capture), choice, out)
     for problem in found.problems:
         _told(f"not kept: {problem}")
     if as_json:
@@ -123,7 +123,7 @@ def extract(room: Room, /, capture: str, *, out: Path, as_stored: bool, as_json:
     return 1 if found.problems else 0
 
 
-def _capture(root: Path, text: str) -> str:
+def captured(root: Path, text: str) -> str:
     """Return the id of the one committed capture that *text* begins; JobError when there is none, or several."""
     from muniment import catalogue, layout
     from muniment.errors import FormatError, JobError

@@ -13,7 +13,7 @@ from muniment.cli import Room, json_option, tell
 if TYPE_CHECKING:
     from muniment.verify import Outside, Trust
 
-__all__ = ["verify"]
+__all__ = ["outside_of", "trust_of", "verify"]
 
 
 @click.command()
@@ -46,13 +46,13 @@ def verify(  # noqa: PLR0913 - one argument for each option
 
     if page is not None and os.path.lexists(page):
         raise JobError(f"{page}: something is there already and is never overwritten; name a new file for the report")
-    trust = _trust(room, trust_file)
+    trust = trust_of(room, trust_file)
     root, only = (Path(path).absolute(), None) if path and is_packet(Path(path)) else _what(room, path)
     if is_packet(root):
         found = verify_packet(root, trust)
     else:
         depth = Depth.PAYLOADS if payloads else Depth.RECORDS
-        found = verified(root, trust, only=only, depth=depth, outside=_outside(room, root))
+        found = verified(root, trust, only=only, depth=depth, outside=outside_of(room, root))
     shown = f"{root}, capture {only}" if only else str(root)
     if page is not None:
         written = pages.render(found, pages.Occasion(shown, datetime.now(UTC), __version__))
@@ -93,7 +93,8 @@ def _is_root(path: Path) -> bool:
     return (path / "archive").is_dir() or (path / "manifests").is_dir()
 
 
-def _trust(room: Room, file: Path | None) -> "Trust":
+def trust_of(room: Room, file: Path | None) -> "Trust":
+    """Return the trust in *file*, or the user's own; nobody's, and a word about that, where there is none."""
     from muniment.verify import Trust
     from muniment.verify.trust import read
 
@@ -104,7 +105,7 @@ def _trust(room: Room, file: Path | None) -> "Trust":
     return read(file or own)
 
 
-def _outside(room: Room, root: Path) -> "Outside":
+def outside_of(room: Room, root: Path) -> "Outside":
     """Return what this machine knows of logs: their newest checkpoints, and which keys it holds itself."""
     from muniment.capture.archive import opened
     from muniment.errors import MunimentError
