@@ -3,9 +3,11 @@
 import re
 import secrets
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -195,11 +197,19 @@ class Begun:
     keys: Path
 
 
-def begin_with_keys(root: Path, name: str, operator: str, home: Path, passphrase: bytes | None) -> Begun:
+def begin_with_keys(  # noqa: PLR0913, PLR0917 - all that an archive is begun with
+    root: Path,
+    name: str,
+    operator: str,
+    home: Path,
+    passphrase: bytes | None,
+    programs: Mapping[keys.KeyRole, bytes] = MappingProxyType({}),
+) -> Begun:
     """Make a new archive at *root* with new keys below *home*; the file that marks the archive is written last.
 
-    Raises JobError when there is an archive already, or *name* or *operator* cannot be shown on one line, StoreError
-    when a folder cannot be written.
+    *programs* describe (TOML) the programs that sign, for the roles that have no key of their own here. Raises
+    JobError when there is an archive already, or *name* or *operator* cannot be shown on one line, StoreError when a
+    folder cannot be written.
     """
     for flag, given in (("--name", name), ("--operator", operator)):
         if any(unicodedata.category(letter) in _UNWRITABLE for letter in given):
@@ -212,9 +222,14 @@ def begin_with_keys(root: Path, name: str, operator: str, home: Path, passphrase
         durable.folder(root / str(each))
     durable.private_folder(home)
     durable.private_folder(home / "archives")
-    signing = keys.create(archive.keys, keys.KeyRole.OPERATOR, passphrase).public
-    logging = keys.create(archive.keys, keys.KeyRole.LOG, passphrase).public
-    vkey = str(note.VerifierKey(table.origin, logging))
+    made = {
+        role: keys.use_command(archive.keys, role, programs[role])
+        if role in programs
+        else keys.create(archive.keys, role, passphrase)
+        for role in keys.KeyRole
+    }
+    signing = made[keys.KeyRole.OPERATOR].public
+    vkey = str(note.VerifierKey(table.origin, made[keys.KeyRole.LOG].public))
     public = root / str(layout.public_keys())
     durable.create(public / f"{table.origin}.vkey", f"{vkey}\n".encode())
     durable.create(public / f"{signing.keyid}.pem", signing.pem.encode())

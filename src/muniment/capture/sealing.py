@@ -22,7 +22,7 @@ from muniment.log.leaf import Leaf, LeafType
 from muniment.log.tree import leaf_hash, root
 from muniment.model import Kind, Record
 from muniment.rules import Rules
-from muniment.seal import SigningKey, dsse
+from muniment.seal import Signer, dsse
 from muniment.seal.keys import KeyRole, load
 
 __all__ = ["TOOL", "Account", "Clock", "Desk", "Signers", "append", "digest_of", "mend_log", "seal", "signers"]
@@ -42,8 +42,8 @@ class Clock:
 class Signers:
     """The two keys of an archive: the operator's seals statements, the log's signs checkpoints."""
 
-    operator: SigningKey
-    log: SigningKey
+    operator: Signer
+    log: Signer
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import click
 if TYPE_CHECKING:
     from muniment.capture.archive import Archive
 
-__all__ = ["Room", "echo_json", "json_option", "muniment", "passphrase_options", "read_passphrase", "tell"]
+__all__ = ["Room", "echo_json", "json_option", "muniment", "passphrase_options", "read_file", "read_passphrase", "tell"]
 
 _COMMANDS: Final = {
     "init": "muniment.cli.init:init",
@@ -144,6 +144,16 @@ def read_passphrase(file: Path | None, descriptor: int | None, *, needed: bool, 
     if sys.stdin.isatty():
         return str(click.prompt(what, hide_input=True, err=True)).encode()
     raise JobError(f"{what} is needed; give it by --passphrase-file or --passphrase-fd")
+
+
+def read_file(path: Path) -> bytes:
+    """Return what the small file *path* holds, which the user named; JobError where it cannot be read."""
+    from muniment.errors import JobError
+
+    try:
+        return path.read_bytes()
+    except OSError as failure:
+        raise JobError(f"{path}: could not be read: {failure.strerror}") from failure
 
 
 def tell(text: str) -> None:

@@ -95,7 +95,7 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
     from muniment.cli.recover import recovered
     from muniment.message.url import spoken
     from muniment.report.words import safe
-    from muniment.seal.keys import KeyRole, needs_passphrase
+    from muniment.seal.keys import is_locked
 
     seed = _seed(url)
     if (host := spoken(seed.host)) != seed.host:
@@ -111,7 +111,7 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
         read_passphrase(
             options["passphrase_file"],
             options["passphrase_fd"],
-            needed=needs_passphrase(archive.keys, KeyRole.OPERATOR),
+            needed=is_locked(archive.keys),
             what="The passphrase of the archive's keys",
         ),
     )

@@ -16,14 +16,17 @@ __all__ = ["init"]
 @click.option("--name", help="What the archive is called; otherwise its folder's name.")
 @click.option("--operator", required=True, help="On whose responsibility captures are made; a pseudonym will do.")
 @click.option("--encrypt-keys", is_flag=True, help="Ask for a passphrase and encrypt the private keys under it.")
+@click.option("--operator-signer", type=click.Path(path_type=Path), help="A TOML file that names who seals instead.")
+@click.option("--log-signer", type=click.Path(path_type=Path), help="The same for the log's key (Ed25519).")
 @passphrase_options
 @json_option
 @click.pass_obj
 def init(room: Room, /, folder: Path, *, name: str | None, operator: str, as_json: bool, **options: Any) -> None:
     """Make FOLDER an archive: its settings, its log, and two keys that are kept outside of it."""
     from muniment.capture.archive import begin_with_keys
-    from muniment.cli import echo_json, read_passphrase, tell
+    from muniment.cli import echo_json, read_file, read_passphrase, tell
     from muniment.report.words import safe
+    from muniment.seal.keys import KeyRole
     from muniment.verify import trust
 
     passphrase = read_passphrase(
@@ -33,7 +36,9 @@ def init(room: Room, /, folder: Path, *, name: str | None, operator: str, as_jso
         what="A passphrase for the new keys",
     )
     root = folder.absolute()
-    made = begin_with_keys(root, name or root.name, operator, room.home, passphrase)
+    named = {KeyRole.OPERATOR: options["operator_signer"], KeyRole.LOG: options["log_signer"]}
+    programs = {role: read_file(file) for role, file in named.items() if file is not None}
+    made = begin_with_keys(root, name or root.name, operator, room.home, passphrase, programs)
     lines = trust.lines(made.origin, made.vkey, operator, made.operator_key)
     trust.remember(room.home / "trust.toml", lines)
     if as_json:
@@ -51,7 +56,8 @@ def init(room: Room, /, folder: Path, *, name: str | None, operator: str, as_jso
         return
     click.echo(f"Archive {safe(name or root.name)!s} is ready in {safe(str(root))}")
     click.echo(f"Its log is called {made.origin}")
-    click.echo(f"Its two private keys lie in {safe(str(made.keys))}, outside of the archive.")
+    kept = "What signs is named" if programs else "Its two private keys lie"
+    click.echo(f"{kept} in {safe(str(made.keys))}, outside of the archive.")
     tell(
         "\nIf the keys are lost, what was sealed stays verifiable, but nothing can be added to this archive any more.\n"
         "If somebody else gets them, they can seal in your name. So:\n"

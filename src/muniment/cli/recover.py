@@ -31,7 +31,7 @@ def recover(
     from muniment.capture.recovery import Recovered, unfinished
     from muniment.capture.sealing import signers
     from muniment.report.words import safe
-    from muniment.seal.keys import KeyRole, needs_passphrase
+    from muniment.seal.keys import is_locked
 
     archive = room.archive
     waiting, unlogged = unfinished(archive), events.unlogged(archive)
@@ -39,7 +39,7 @@ def recover(
         done = [Recovered(capture, "was begun and never closed") for capture in waiting]
         finished = [(event, "was being recorded") for event in unlogged]
     else:
-        needed = bool(waiting or unlogged) and needs_passphrase(archive.keys, KeyRole.OPERATOR)
+        needed = bool(waiting or unlogged) and is_locked(archive.keys)
         what = "The passphrase of the archive's keys"
         passphrase = read_passphrase(passphrase_file, passphrase_fd, needed=needed, what=what)
         held = signers(archive, passphrase) if waiting or unlogged else None

@@ -19,17 +19,17 @@ def trust() -> None:
 @click.pass_obj
 def show(room: Room, *, as_json: bool) -> None:
     """Print the lines by which a recipient verifies this archive; hand them over apart from the archive."""
+    from muniment.capture.keys import lineage
     from muniment.log.note import VerifierKey
     from muniment.seal.keys import KeyRole, public
     from muniment.verify import trust as trusted
 
     archive = room.archive
-    lines = trusted.lines(
-        archive.origin,
-        str(VerifierKey(archive.origin, public(archive.keys, KeyRole.LOG))),
-        archive.settings.archive.operator,
-        public(archive.keys, KeyRole.OPERATOR),
-    )
+    operator, vkey = archive.settings.archive.operator, VerifierKey(archive.origin, public(archive.keys, KeyRole.LOG))
+    current, *former = lineage(archive, public(archive.keys, KeyRole.OPERATOR))
+    lines = trusted.lines(archive.origin, str(vkey), operator, current.key, current.since)
+    for each in former:
+        lines += trusted.operator_lines(operator, each.key, each.since, each.until, each.revoked)
     if as_json:
         echo_json({"schema": "muniment.trust/1", "trust": lines, "exit": 0})
         return

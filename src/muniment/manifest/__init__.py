@@ -6,6 +6,7 @@ Nothing is verified here; whoever decodes has opened the seal before, or says "u
 """
 
 from muniment.manifest.event import EVENT_PREDICATE, Agent, Event, decode_event, encode_event
+from muniment.manifest.keychange import Change, KeyChange, decode_key_change, encode_key_change
 from muniment.manifest.line import Description, decode_description, decode_record, encode_description, encode_record
 from muniment.manifest.moment import instant, timestamp
 from muniment.manifest.statement import (
@@ -32,19 +33,23 @@ __all__ = [
     "PAYLOAD_TYPE",
     "STATEMENT_TYPE",
     "Agent",
+    "Change",
     "Description",
     "Event",
+    "KeyChange",
     "LogPlace",
     "Opening",
     "Recovery",
     "Statement",
     "decode_description",
     "decode_event",
+    "decode_key_change",
     "decode_opening",
     "decode_record",
     "decode_statement",
     "encode_description",
     "encode_event",
+    "encode_key_change",
     "encode_opening",
     "encode_record",
     "encode_statement",

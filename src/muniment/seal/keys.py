@@ -2,7 +2,9 @@
 
 ``<folder>/operator.pem`` seals statements, ``<folder>/log.pem`` signs checkpoints. A file holds two PEM blocks: the
 private key (PKCS #8, encrypted where a passphrase was given), then the public key, readable without the passphrase.
-openssl reads both. A lost key cannot be had back: what it sealed stays verifiable, nothing new can be sealed by it.
+openssl reads both. Where ``<folder>/<role>.toml`` is there in its stead, a program of the user's signs (see
+:mod:`muniment.seal.command`), and no private key lies here. A lost key cannot be had back: what it sealed stays
+verifiable, nothing new can be sealed by it.
 
 No text of an error, no repr and no log line ever holds key material or a passphrase.
 """
@@ -21,9 +23,25 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from muniment import durable
 from muniment.errors import FormatError, JobError, StoreError
-from muniment.seal.signing import PublicKey, SigningKey
+from muniment.seal import command
+from muniment.seal.command import CommandSigner
+from muniment.seal.signing import Algorithm, PublicKey, Signer, SigningKey
 
-__all__ = ["KeyRole", "backup", "create", "export", "load", "needs_passphrase", "path", "public", "restore"]
+__all__ = [
+    "KeyRole",
+    "backup",
+    "create",
+    "export",
+    "is_locked",
+    "load",
+    "needs_passphrase",
+    "path",
+    "prepare",
+    "public",
+    "restore",
+    "supersede",
+    "use_command",
+]
 
 _OWNER_ONLY: Final = 0o600
 _LARGEST: Final = 64 << 10
@@ -42,8 +60,17 @@ class KeyRole(StrEnum):
 
 
 def path(folder: Path, role: KeyRole) -> Path:
-    """Return where the key of *role* lies in *folder*."""
+    """Return where the key of *role* lies in *folder*, or the file that names the program which signs with it."""
+    described = _described(folder, role)
+    return described if os.path.lexists(described) else _held(folder, role)
+
+
+def _held(folder: Path, role: KeyRole) -> Path:
     return folder / f"{role}.pem"
+
+
+def _described(folder: Path, role: KeyRole) -> Path:
+    return folder / f"{role}.toml"
 
 
 def create(folder: Path, role: KeyRole, passphrase: bytes | None) -> SigningKey:
@@ -63,26 +90,95 @@ def create(folder: Path, role: KeyRole, passphrase: bytes | None) -> SigningKey:
     return key
 
 
-def load(folder: Path, role: KeyRole, passphrase: bytes | None) -> SigningKey:
-    """Return the private key of *role* in *folder*; *passphrase* is not looked at where the file is not encrypted.
+def use_command(folder: Path, role: KeyRole, description: bytes) -> CommandSigner:
+    """Let the program that *description* (TOML) names sign as *role* from now on; JobError where a key is there."""
+    where = _described(folder, role)
+    signer = command.parse(description, where)
+    if role is KeyRole.LOG and signer.public.algorithm is not Algorithm.ED25519:
+        raise JobError(f"{where}: a log signs with Ed25519, and this is a key of the kind {signer.public.algorithm}.")
+    if os.path.lexists(path(folder, role)):
+        raise JobError(f"{path(folder, role)}: a key is there already and is never overwritten.")
+    durable.private_folder(folder)
+    durable.create(where, description, mode=_OWNER_ONLY)
+    return signer
+
+
+def load(folder: Path, role: KeyRole, passphrase: bytes | None) -> Signer:
+    """Return what signs as *role* in *folder*; *passphrase* is not looked at where the file is not encrypted.
 
     Raises JobError, saying what to do, when the file is missing, readable by others, another user's, no key, or
     when the passphrase is missing or wrong.
     """
-    where = path(folder, role)
+    return _program(folder, role) or _own(_held(folder, role), passphrase)
+
+
+def _own(where: Path, passphrase: bytes | None) -> SigningKey:
     private, shown = _blocks(where)
     return _unlocked(private, shown, passphrase, where)
 
 
+def _program(folder: Path, role: KeyRole) -> CommandSigner | None:
+    """Return the program that signs as *role*, None where the key itself is here; JobError where both are."""
+    described, held = _described(folder, role), _held(folder, role)
+    if not os.path.lexists(described):
+        return None
+    if os.path.lexists(held):
+        raise JobError(f"{described} and {held}: both say who signs as {role}; move away the one that does not.")
+    return command.parse(_read(described).encode(), described)
+
+
 def public(folder: Path, role: KeyRole) -> PublicKey:
     """Return the public key of *role* in *folder*; needs no passphrase. Raises JobError as load does."""
-    where = path(folder, role)
+    if program := _program(folder, role):
+        return program.public
+    where = _held(folder, role)
     return _shown(_blocks(where)[1], where)
 
 
 def needs_passphrase(folder: Path, role: KeyRole) -> bool:
     """Say whether the key of *role* in *folder* is encrypted. Raises JobError as load does."""
-    return _is_encrypted(_blocks(path(folder, role))[0])
+    return _program(folder, role) is None and _is_encrypted(_blocks(_held(folder, role))[0])
+
+
+def is_locked(folder: Path) -> bool:
+    """Say whether any key in *folder* is encrypted, so that a passphrase is needed to sign. JobError as load."""
+    return any(needs_passphrase(folder, role) for role in KeyRole)
+
+
+def prepare(folder: Path, passphrase: bytes | None) -> SigningKey:
+    """Return the key that is to be the operator's next, made in *folder* beside the present one where none is yet.
+
+    It is not used before :func:`supersede` puts it in the place of the present one. One that a crash left is taken up
+    again; JobError where *passphrase* does not open it.
+    """
+    _refuse_empty(passphrase)
+    where = _next(folder)
+    if os.path.lexists(where):
+        return _own(where, passphrase)
+    key = SigningKey.of(Ed25519PrivateKey.generate())
+    durable.private_folder(folder)
+    durable.create(where, _file(key, passphrase), mode=_OWNER_ONLY)
+    return key
+
+
+def supersede(folder: Path, description: bytes | None) -> None:
+    """Put the operator's next key in the place of the present one, whose private key is gone then.
+
+    With *description* (TOML) the program that it names signs from now on.
+    """
+    held, described = _held(folder, KeyRole.OPERATOR), _described(folder, KeyRole.OPERATOR)
+    if description is None:
+        # The program of the old key first: two that sign would be refused, none is refused as well, and
+        # `muniment keys rotate` carries on from both.
+        durable.remove(described)
+        durable.supersede(_next(folder), held)
+        return
+    durable.replace(described, description, mode=_OWNER_ONLY)
+    durable.remove(held)
+
+
+def _next(folder: Path) -> Path:
+    return folder / "operator-next.pem"
 
 
 def export(folder: Path) -> Mapping[KeyRole, PublicKey]:
@@ -108,8 +204,12 @@ def backup(folder: Path, destination: Path, passphrase: bytes, *, unlock: bytes 
         raise JobError(f"{destination}: something is there already and is never overwritten; name a new file.")
     parts = []
     for role in export(folder):
-        key = load(folder, role, unlock)
+        if _program(folder, role):
+            continue  # whoever keeps the key keeps its copies
+        key = _own(_held(folder, role), unlock)
         parts += [f"muniment {role} key {key.public.keyid}\n".encode(), _file(key, passphrase)]
+    if not parts:
+        raise JobError(f"{folder}: no private key is here: programs sign. Back up the keys where they are.")
     durable.create(destination, b"".join(parts), mode=_OWNER_ONLY)
 
 
@@ -134,7 +234,7 @@ def restore(source: Path, folder: Path, passphrase: bytes) -> Mapping[KeyRole, P
 
 def _write(folder: Path, role: KeyRole, key: SigningKey, passphrase: bytes | None) -> None:
     durable.private_folder(folder)
-    durable.create(path(folder, role), _file(key, passphrase), mode=_OWNER_ONLY)
+    durable.create(_held(folder, role), _file(key, passphrase), mode=_OWNER_ONLY)
 
 
 def _file(key: SigningKey, passphrase: bytes | None) -> bytes:

@@ -15,6 +15,7 @@ from muniment.verify.checks import Depth, Findings, Outside, Scope
 from muniment.verify.conclusion import concluded
 from muniment.verify.events import check_events
 from muniment.verify.files import extra_files, is_folder_of_capture, listed
+from muniment.verify.keychanges import check_key_changes
 from muniment.verify.keys import check_public_keys, note_separation
 from muniment.verify.logs import read_logs
 from muniment.verify.packet import is_packet, verify_packet
@@ -56,6 +57,7 @@ def verify(
     # Where leaves could not be read, nobody knows which captures the logs name.
     never_begun = frozenset() if logs.damaged else captures - _begun(there) - logs.places.keys() - alive
     check_events(scope, logs, paths)
+    check_key_changes(scope)
     for capture in sorted(captures if only is None else {only}):
         if capture in never_begun:
             note_never_begun(scope, capture)

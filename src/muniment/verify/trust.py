@@ -21,7 +21,20 @@ from muniment.log.note import VerifierKey, Vkey
 from muniment.seal.dsse import Opened
 from muniment.seal.signing import Algorithm, PublicKey
 
-__all__ = ["EMPTY", "Authority", "Operator", "Trust", "Witness", "add", "lines", "parse", "read", "remember"]
+__all__ = [
+    "EMPTY",
+    "Authority",
+    "Operator",
+    "Trust",
+    "Witness",
+    "add",
+    "bound",
+    "lines",
+    "operator_lines",
+    "parse",
+    "read",
+    "remember",
+]
 
 EMPTY: Final = """\
 # Whom `muniment verify` believes. Paste here the lines that an archive's staff gave you, apart from the archive;
@@ -183,8 +196,20 @@ def parse(content: bytes, path: Path) -> Trust:
     )
 
 
-def lines(origin: str, vkey: str, operator: str, key: PublicKey) -> str:
-    """Return the lines that make a verifier believe the log *origin* (by its *vkey*) and *operator* (by *key*).
+def lines(origin: str, vkey: str, operator: str, key: PublicKey, since: datetime | None = None) -> str:
+    """Return the lines that make a verifier believe the log *origin* (by its *vkey*) and *operator* (by *key*)."""
+    log = f"[[log]]\norigin = {settings.text(origin)}\nvkey = {settings.text(vkey)}\n"
+    return log + operator_lines(operator, key, since)
+
+
+def operator_lines(
+    operator: str,
+    key: PublicKey,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    revoked: datetime | None = None,
+) -> str:
+    """Return the lines that make a verifier believe *operator* by *key*, within the times that are given.
 
     An Ed25519 key is written as a vkey, on one line; others as PEM.
     """
@@ -193,10 +218,12 @@ def lines(origin: str, vkey: str, operator: str, key: PublicKey) -> str:
         written = settings.text(str(VerifierKey(name, key)))
     else:
         written = f'"""\n{key.pem}"""'
-    return (
-        f"[[log]]\norigin = {settings.text(origin)}\nvkey = {settings.text(vkey)}\n"
-        f"[[operator]]\nname = {settings.text(operator)}\nkey = {written}\n"
+    times = "".join(
+        f"{name} = {_spoken(moment)}\n"
+        for name, moment in (("from", since), ("until", until), ("revoked", revoked))
+        if moment is not None
     )
+    return f"[[operator]]\nname = {settings.text(operator)}\nkey = {written}\n{times}"
 
 
 def add(existing: str, added: str, path: Path) -> str:
@@ -215,6 +242,33 @@ def add(existing: str, added: str, path: Path) -> str:
         return existing
     before = existing if not existing or existing.endswith("\n") else existing + "\n"
     return before + ("\n" if before else "") + "".join(wanted)
+
+
+def bound(path: Path, key: PublicKey, field: str, moment: datetime) -> bool:
+    """Write into the trust file *path* that *key* is believed ``until``, or ``revoked`` since, *moment*.
+
+    Returns whether the file says so now; it does not where it holds no such key, or another time for it already.
+    """
+    if not path.exists():
+        return False
+    try:
+        existing = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as failure:
+        raise JobError(f"{path}: could not be read: {failure}") from failure
+    tables = re.split(r"(?m)^(?=\[\[)", existing)
+    for number, table in enumerate(tables):
+        if not table.startswith("[[operator]]"):
+            continue
+        (held,) = parse(table.encode(), path).operators
+        if held.key == key and (said := getattr(held, field)) is not None:
+            return bool(said <= moment)
+        if held.key == key:
+            head, _, rest = table.partition("\n")
+            tables[number] = f"{head}\n{field} = {_spoken(moment)}\n{rest}"
+            parse("".join(tables).encode(), path)
+            durable.replace(path, "".join(tables).encode())
+            return True
+    return False
 
 
 def remember(path: Path, added: str) -> None:
