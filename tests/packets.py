@@ -9,7 +9,7 @@ from pathlib import Path
 
 from archives import Made
 from muniment.export import Wanted, disclose
-from muniment.model import Verification
+from muniment.verification import Verification
 from muniment.verify import Trust, verify_packet
 from muniment.verify.trust import read
 

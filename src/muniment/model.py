@@ -25,7 +25,6 @@ __all__ = [
     "State",
     "Truncation",
     "Verdict",
-    "Verification",
 ]
 
 
@@ -218,6 +217,8 @@ class Check(StrEnum):
     DELETION = "deletion"
     OPEN_CAPTURES = "open-captures"
     ROLLBACK = "rollback"
+    AGAINST = "against"
+    WITNESSES = "witnesses"
     PUBLIC_KEYS = "public-keys"
     ANCHORED = "anchored"
     KEY_SEPARATION = "key-separation"
@@ -236,28 +237,6 @@ class Finding:
     detail: str
     expected: str = ""
     found: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """All findings about one archive, what follows from them, and what does not.
-
-    ``verdict`` is never ABSENT; ``trust`` says whose trust decided; ``counts`` are numbers of captures, records and
-    the like; ``not_checked`` names what this run left out.
-    """
-
-    verdict: Verdict
-    trust: str
-    findings: tuple[Finding, ...]
-    counts: Mapping[str, int]
-    not_checked: tuple[str, ...]
-    proves: tuple[str, ...]
-    does_not_prove: tuple[str, ...]
-
-    @property
-    def exit(self) -> int:
-        """The exit status that says it: 0 pass, 1 fail, 4 unverifiable."""
-        return {Verdict.PASS: 0, Verdict.FAIL: 1}.get(self.verdict, 4)
 
 
 @dataclass(frozen=True, slots=True)

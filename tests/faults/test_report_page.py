@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from muniment.model import Check, Finding, Verdict, Verification
+from muniment.model import Check, Finding, Verdict
 from muniment.report import page
+from muniment.verification import Verification
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (

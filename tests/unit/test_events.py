@@ -19,8 +19,9 @@ from muniment.errors import TrustError
 from muniment.log.journal import Journal
 from muniment.log.leaf import Leaf, LeafType
 from muniment.manifest import Agent, Event
-from muniment.model import Check, EventType, Finding, Verdict, Verification
+from muniment.model import Check, EventType, Finding, Verdict
 from muniment.seal import SigningKey, dsse
+from muniment.verification import Verification
 from muniment.verify import Trust, verify
 
 AT = datetime(2025, 3, 1, 12, 0, 30, tzinfo=UTC)

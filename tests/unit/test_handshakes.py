@@ -23,13 +23,14 @@ from muniment.capture.peers import documents
 from muniment.digest import Digest
 from muniment.fetch.handshake import Secrets
 from muniment.message.url import Url
-from muniment.model import Check, Connection, Exchange, Finding, Kind, Record, Role, Verdict, Verification
+from muniment.model import Check, Connection, Exchange, Finding, Kind, Record, Role, Verdict
 from muniment.report import document, page, terminal
 from muniment.tls import signature
 from muniment.tls.evidence import Evidence
 from muniment.tls.evidence import decode as evidence_of
 from muniment.tls.handshake import Message
 from muniment.tls.record import Messages
+from muniment.verification import Verification
 from muniment.verify import Depth, handshakes, verify
 from muniment.verify.checks import Findings
 from muniment.verify.handshakes import Said

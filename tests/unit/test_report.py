@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from muniment.model import Check, Finding, Verdict, Verification
+from muniment.model import Check, Finding, Verdict
 from muniment.report import document, page, safe, terminal
 from muniment.report.words import TITLES
+from muniment.verification import Verification
 
 HOSTILE = (
     "\x1b]0;owned\x07\x1b[2J\r\nPASS  forged line\x9b31m\u202egnp.exe\u2028\ud800"
@@ -141,7 +142,8 @@ def test_the_document_has_the_promised_fields_and_the_exit_status() -> None:
     for verdict, status in ((Verdict.PASS, 0), (Verdict.FAIL, 1), (Verdict.UNVERIFIABLE, 4)):
         found = json.loads(document.render(verification(verdict, *failing().findings[:1])))
         assert list(found) == [
-            "schema", "verdict", "trust", "findings", "counts", "not_checked", "proves", "does_not_prove", "exit",
+            "schema", "verdict", "trust", "anchored", "words", "findings", "counts", "not_checked", "proves",
+            "does_not_prove", "exit",
         ]  # fmt: skip
         assert (found["schema"], found["verdict"], found["exit"]) == ("muniment.verify/1", verdict.value, status)
         assert list(found["findings"][0]) == ["check", "subject", "verdict", "detail", "expected", "found"]

@@ -24,9 +24,10 @@ from muniment.errors import JobError, StoreError
 from muniment.log.journal import Journal
 from muniment.log.leaf import Leaf, LeafType
 from muniment.manifest import Statement
-from muniment.model import Check, Finding, Record, Role, Verdict, Verification
+from muniment.model import Check, Finding, Record, Role, Verdict
 from muniment.seal import SigningKey, dsse
 from muniment.seal.keys import KeyRole, load
+from muniment.verification import Verification
 from muniment.verify import Depth, Outside, Trust, trust, verify
 from muniment.verify.checks import judged
 
@@ -88,7 +89,15 @@ def test_an_untouched_archive_passes_and_says_what_that_does_not_prove(sealed: M
     assert any("'Desk 1'" in each for each in result.proves)
     passed = {each.check for each in result.findings if each.verdict is Verdict.PASS}
     # The chains of these exchanges are made up, and nobody signed anything.
-    never = {Check.FILE, Check.ANCHORED, Check.KEY_SEPARATION, Check.CAPTURE_VERDICT, Check.HANDSHAKE}
+    never = {
+        Check.AGAINST,
+        Check.WITNESSES,
+        Check.FILE,
+        Check.ANCHORED,
+        Check.KEY_SEPARATION,
+        Check.CAPTURE_VERDICT,
+        Check.HANDSHAKE,
+    }
     # Nothing happened to it yet.
     never |= {Check.EVENT, Check.EVENT_SIGNATURE, Check.LOG_ENTRY_EVENT, Check.KEY_EVENT, Check.CUSTODY, Check.DELETION}
     assert passed == set(Check) - never - (set() if depth is Depth.PAYLOADS else {Check.PAYLOAD})

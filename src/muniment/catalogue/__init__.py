@@ -6,11 +6,13 @@ the capture's claims once, by ``read``.
 """
 
 from muniment.catalogue.account import account
+from muniment.catalogue.anchors import Anchors, anchors
 from muniment.catalogue.claims import Claims, last_words, read
 from muniment.catalogue.payloads import Choice, Extracted, extract
 from muniment.catalogue.renewal import Checked, Rebuilt, add, catalogue, check, consulted, rebuild, unlisted
 
 __all__ = [
+    "Anchors",
     "Checked",
     "Choice",
     "Claims",
@@ -18,6 +20,7 @@ __all__ = [
     "Rebuilt",
     "account",
     "add",
+    "anchors",
     "catalogue",
     "check",
     "consulted",

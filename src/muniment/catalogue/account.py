@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from muniment import layout, manifest
+from muniment.catalogue.anchors import anchors
 from muniment.catalogue.claims import Claims, read
 from muniment.catalogue.facts import Facts, gather, of_failures_and_article
 from muniment.catalogue.rows import artefacts, article, failures, final, resources, title, unverified
@@ -62,7 +63,7 @@ def account(root: Path, capture: str, claims: Claims | None = None) -> dict[str,
             "signed_by": list(claims.signers),
         },
         "log": {"origin": place.origin, "index": place.index, "size": place.size},
-        "anchored": "absent",  # nobody outside has been shown the log: no stamp and no cosignature exists yet
+        "anchored": anchors(root, place.origin).of(place.index).value,
         "exit": status(claims),
     }
     if facts.reckoning:

@@ -41,7 +41,9 @@ def list_captures(room: Room, /, limit: int, *, as_json: bool) -> int:
     if unlisted:
         _told(f"{len(unlisted)} committed captures are not in the index; run `muniment index rebuild`: {unlisted[0]}")
     if as_json:
-        echo_json({"schema": _SCHEMA, "total": total, "captures": [_listed(row) for row in rows]})
+        seen = {origin: catalogue.anchors(room.root, origin) for origin in {row.origin for row in rows}}
+        listed = [_listed(row) | {"anchored": seen[row.origin].of(row.leaf).value} for row in rows]
+        echo_json({"schema": _SCHEMA, "total": total, "captures": listed})
     elif not rows:
         click.echo("No captures yet. Next: muniment capture URL")
     else:
@@ -204,6 +206,14 @@ def _print_table(rows: "list[CaptureRow]") -> None:
     click.echo("\n".join(line.rstrip() for line in written.get().splitlines()))
 
 
+_ANCHORS: Final = {
+    "absent": "anchored: absent, nobody outside has seen it",
+    "pending": "anchored: pending, a time-stamp was asked for and has not come",
+    "stamped": "anchored: stamped",
+    "witnessed": "anchored: witnessed",
+}
+
+
 def print_account(document: dict[str, Any]) -> None:
     """Print what the account *document* of a capture amounts to, and what to do next."""
     _print_summary(document)
@@ -224,8 +234,7 @@ def _print_summary(document: dict[str, Any]) -> None:
         f"  sealed   {document['statement']['file']}",
         f"           sha256 {document['statement']['sha256']}, by key "
         + ", ".join(f"{each[:16]}…" for each in document["statement"]["signed_by"]),
-        f"  log      {document['log']['origin']}, leaf {document['log']['index']}; "
-        + ("nobody outside has seen it" if document["anchored"] == "absent" else document["anchored"]),
+        f"  log      {document['log']['origin']}, leaf {document['log']['index']}; " + _ANCHORS[document["anchored"]],
         *(f"  unread   {safe(each)}" for each in document.get("problems", ())),
         *_roles(document),
         *_reckoned(document),

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,12 +25,29 @@ __all__ = ["outside_of", "trust_of", "verify"]
     type=click.Path(path_type=Path),
     help="Whom to believe; otherwise your own trust.toml. Nothing inside the archive is believed.",
 )
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="CHECKPOINT",
+    help="An old checkpoint that somebody kept: the log must begin with it. May be given several times.",
+)
+@click.option("--strict", is_flag=True, help="What matters and is not there (witnesses, time) is not passed over.")
 @click.option("--payloads", is_flag=True, help="Decode every payload too and check what it decodes to.")
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Write the report as one page into this file.")
 @json_option
 @click.pass_obj
 def verify(  # noqa: PLR0913 - one argument for each option
-    room: Room, /, path: str | None, *, trust_file: Path | None, payloads: bool, page: Path | None, as_json: bool
+    room: Room,
+    /,
+    path: str | None,
+    *,
+    trust_file: Path | None,
+    against: tuple[Path, ...],
+    strict: bool,
+    payloads: bool,
+    page: Path | None,
+    as_json: bool,
 ) -> int:
     """Verify the archive at PATH (or the one around this folder), one capture, by its id or its folder, or a packet.
 
@@ -37,6 +55,7 @@ def verify(  # noqa: PLR0913 - one argument for each option
     1: a check failed; 4: nothing failed, but something required could not be decided.
     """
     from muniment import __version__, durable
+    from muniment.cli.notes import note_in
     from muniment.errors import JobError
     from muniment.report import document, terminal
     from muniment.report import page as pages
@@ -47,12 +66,16 @@ def verify(  # noqa: PLR0913 - one argument for each option
     if page is not None and os.path.lexists(page):
         raise JobError(f"{page}: something is there already and is never overwritten; name a new file for the report")
     trust = trust_of(room, trust_file)
+    kept = tuple((str(each), note_in(each)) for each in against)
     root, only = (Path(path).absolute(), None) if path and is_packet(Path(path)) else _what(room, path)
     if is_packet(root):
+        if kept or strict:
+            raise JobError(f"{root}: a packet holds no log; --against and --strict are for archives and their logs")
         found = verify_packet(root, trust)
     else:
         depth = Depth.PAYLOADS if payloads else Depth.RECORDS
-        found = verified(root, trust, only=only, depth=depth, outside=outside_of(room, root))
+        outside = replace(outside_of(room, root), against=kept, strict=strict)
+        found = verified(root, trust, only=only, depth=depth, outside=outside)
     shown = f"{root}, capture {only}" if only else str(root)
     if page is not None:
         written = pages.render(found, pages.Occasion(shown, datetime.now(UTC), __version__))

@@ -14,7 +14,8 @@ from typing import Final
 
 from muniment import layout, manifest
 from muniment.catalogue import Claims
-from muniment.model import Verdict, Verification
+from muniment.model import Verdict
+from muniment.verification import Verification
 
 __all__ = ["Occasion", "certification"]
 

@@ -4,7 +4,8 @@ import json
 from collections import Counter
 from typing import Any, Final
 
-from muniment.model import Finding, Verdict, Verification
+from muniment.model import Finding, Verdict
+from muniment.verification import Verification
 
 __all__ = ["SCHEMA", "render"]
 
@@ -17,6 +18,11 @@ def render(verification: Verification) -> str:
         "schema": SCHEMA,
         "verdict": verification.verdict.value,
         "trust": verification.trust,
+        "anchored": verification.anchored.value,
+        "words": [
+            {"word": each.word.value, "label": each.label, "state": each.state.value, "sentence": each.sentence}
+            for each in verification.words
+        ],
         "findings": [_finding(each) for each in verification.findings],
         "counts": dict(verification.counts) | _verdicts(verification),
         "not_checked": list(verification.not_checked),

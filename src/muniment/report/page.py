@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from muniment.model import Check, Finding, Verdict, Verification
-from muniment.report.words import HEADLINES, counted, grouped, number, of_verdict, safe
+from muniment.model import Check, Finding, Verdict
+from muniment.report.words import HEADLINES, STATES, counted, grouped, number, of_verdict, safe
+from muniment.verification import Said, Verification
 
 __all__ = ["Occasion", "render"]
 
@@ -48,6 +49,10 @@ article dl { grid-template-columns: 5.5rem 1fr; font-size: 14px; }
 table { width: 100%; border-collapse: collapse; font-size: 14px; }
 th, td { padding: .35rem 1rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { font-weight: 600; } .number { text-align: right; white-space: nowrap; }
+.words { margin-top: 1.4rem; } .words th { width: 12rem; white-space: nowrap; }
+.words .state { width: 6.5rem; font: 600 13px/1.6 "Liberation Sans", Arial, sans-serif; }
+.words .pass .state { color: var(--pass); } .words .fail .state { color: var(--fail); }
+.words .unverifiable .state { color: var(--unverifiable); } .words .absent .state { color: var(--absent); }
 ul { margin: .4rem 0; padding-left: 1.2rem; } li { margin: .3rem 0; }
 .both { display: grid; grid-template-columns: 1fr 1fr; gap: 0 2.5rem; }
 .both > * { min-width: 0; overflow-wrap: anywhere; }
@@ -107,6 +112,7 @@ def _body(verification: Verification, occasion: Occasion) -> str:
         f"<dt>Trust</dt><dd>{_text(verification.trust)}</dd>\n",
         f"<dt>Verified</dt><dd>{_text(at)}, by the clock of the machine that verified</dd>\n",
         "</dl>\n",
+        _words(verification.words),
     ]
     for verdict, title in _SECTIONS:
         parts.append(_section(title, of_verdict(verification, verdict), verdict))
@@ -120,6 +126,15 @@ def _body(verification: Verification, occasion: Occasion) -> str:
         "anybody can run the same verification on the same files.</footer>\n"
     )
     return "".join(parts)
+
+
+def _words(words: Sequence[Said]) -> str:
+    rows = "".join(
+        f'<tr class="{each.state.value}"><th scope="row">{_text(each.label)}</th><td class="state">'
+        f"{_text(STATES[each.state])}</td><td>{_text(each.sentence)}</td></tr>\n"
+        for each in words
+    )
+    return f'<table class="words"><tbody>{rows}</tbody></table>\n' if rows else ""
 
 
 def _section(title: str, findings: Sequence[Finding], verdict: Verdict) -> str:

@@ -4,8 +4,9 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from muniment.model import Finding, Verdict, Verification
-from muniment.report.words import HEADLINES, counted, grouped, number, of_verdict, safe
+from muniment.model import Finding, Verdict
+from muniment.report.words import HEADLINES, STATES, counted, grouped, number, of_verdict, safe
+from muniment.verification import Said, Verification
 
 __all__ = ["coloured", "render"]
 
@@ -35,6 +36,7 @@ def _lines(verification: Verification, archive: str, *, colour: bool) -> Iterato
     yield f"{_painted(word, verification.verdict, colour=colour)}  {safe(archive)}: {sentence}"
     yield from _wrapped(f"Looked at {counted(verification.counts)}.")
     yield from _wrapped(f"Decided by the trust of {safe(verification.trust)}.")
+    yield from _words(verification.words, colour=colour)
     for verdict, title in (
         (Verdict.FAIL, "Failed"),
         (Verdict.UNVERIFIABLE, "Could not be checked"),
@@ -45,6 +47,18 @@ def _lines(verification: Verification, archive: str, *, colour: bool) -> Iterato
     yield from _sentences("Not checked", verification.not_checked)
     yield from _sentences("Proves", verification.proves)
     yield from _sentences("Does not prove", verification.does_not_prove)
+
+
+def _words(words: Sequence[Said], *, colour: bool) -> Iterator[str]:
+    """Give a line or more to each word: its state, what it reads like, and the sentence."""
+    if words:
+        yield ""
+    width = max((len(each.label) for each in words), default=0)
+    for each in words:
+        state = f"{STATES[each.state]:<12}"
+        first, *further = textwrap.wrap(safe(each.sentence), _WIDTH - width - 18) or [""]
+        yield f"  {_painted(state, each.state, colour=colour)}  {each.label:<{width}}  {first}"
+        yield from (f"{'':{width + 18}}{line}" for line in further)
 
 
 def _section(title: str, findings: Sequence[Finding], verdict: Verdict, *, colour: bool) -> Iterator[str]:

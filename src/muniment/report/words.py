@@ -4,9 +4,10 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from muniment.model import Check, Finding, Verdict, Verification
+from muniment.model import Check, Finding, Verdict
+from muniment.verification import Verification
 
-__all__ = ["HEADLINES", "TITLES", "counted", "grouped", "number", "of_verdict", "safe"]
+__all__ = ["HEADLINES", "STATES", "TITLES", "counted", "grouped", "number", "of_verdict", "safe"]
 
 _LONGEST: Final = 2000
 # Joiners are letters' business in Persian, Hindi and emoji; every other invisible format character is shown.
@@ -43,6 +44,8 @@ TITLES: Final[Mapping[Check, str]] = {
     Check.DELETION: "What was deleted, by which event",
     Check.OPEN_CAPTURES: "Captures that were opened were closed",
     Check.ROLLBACK: "Log extends what this machine has seen of it",
+    Check.AGAINST: "Log extends the old checkpoints that somebody kept",
+    Check.WITNESSES: "Cosignatures of witnesses",
     Check.PUBLIC_KEYS: "Public keys kept beside the evidence",
     Check.ANCHORED: "Seen by somebody outside",
     Check.KEY_SEPARATION: "Operator's and log's keys kept apart",
@@ -58,6 +61,15 @@ HEADLINES: Final[Mapping[Verdict, tuple[str, str]]] = {
     Verdict.UNVERIFIABLE: ("UNVERIFIABLE", "Nothing failed, but a required check could not be made."),
 }
 """The word and the sentence for each overall verdict."""
+
+
+STATES: Final[Mapping[Verdict, str]] = {
+    Verdict.PASS: "yes",
+    Verdict.FAIL: "NO",
+    Verdict.UNVERIFIABLE: "undecided",
+    Verdict.ABSENT: "none",
+}
+"""How each word that sums findings up stands."""
 
 
 def safe(text: object) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from muniment import layout
 from muniment.errors import JobError
-from muniment.model import Verification
+from muniment.verification import Verification
+from muniment.verify.anchoring import note_anchored
 from muniment.verify.captures import check_capture, is_alive, note_never_begun
 from muniment.verify.checks import Depth, Findings, Outside, Scope
 from muniment.verify.conclusion import concluded
@@ -69,7 +70,7 @@ def verify(
         spared = {str(folder) for id_ in alive for folder in (layout.claims(id_), layout.evidence(id_))}
         extra_files(scope, there, frozenset(spared))
     note_separation(scope, logs)
-    return concluded(scope, len(captures), logs, only)
+    return concluded(scope, len(captures), logs, only, note_anchored(scope, logs, only))
 
 
 def _captures(there: tuple[tuple[str, bool], ...]) -> set[str]:

@@ -38,12 +38,15 @@ class Outside:
     """What the caller knows and the archive cannot say of itself.
 
     ``remembered`` gives the newest checkpoint that this machine has seen of a log, by origin. ``origins`` are logs
-    that ought to be here. ``host_keys`` are the keyids whose private keys lie on this machine. ``progress`` is told
-    each file's path and how many octets of it were read since the last time.
+    that ought to be here. ``against`` are old checkpoints that somebody kept, each with its name. ``strict`` says that
+    what matters and is absent is not passed over. ``host_keys`` are the keyids whose private keys lie on this machine.
+    ``progress`` is told each file's path and how many octets of it were read since the last time.
     """
 
     remembered: Callable[[str], bytes | None] = _nothing
     origins: tuple[str, ...] = ()
+    against: tuple[tuple[str, bytes], ...] = ()
+    strict: bool = False
     host_keys: frozenset[str] = frozenset()
     progress: Callable[[str, int], None] = _silent
 
@@ -70,7 +73,10 @@ class Findings:
 
     ``accounted`` are the files that some check owns, ``signers`` the operators whose seals were good, ``handshakes``
     the numbers of connections by what is shown of their handshakes, ``shaken`` marks of those that were seen,
-    ``events`` the events that logs hold, by log and in its order.
+    ``events`` the events that logs hold, by log and in its order,
+    ``witnesses`` how many leaves of each log each trusted witness has seen, ``stamped`` how many of each log stand
+    under a time-stamp that is believed, ``kept`` how many an old checkpoint covers that the verifier brought along,
+    ``pending`` the logs of which a time-stamp was asked for and not got.
     """
 
     made: list[Finding] = field(default_factory=list)
@@ -80,6 +86,10 @@ class Findings:
     handshakes: Counter[Verdict] = field(default_factory=Counter)
     shaken: set[bytes] = field(default_factory=set)
     events: list[Happened] = field(default_factory=list)
+    witnesses: dict[str, dict[str, int]] = field(default_factory=dict)
+    stamped: dict[str, int] = field(default_factory=dict)
+    kept: dict[str, int] = field(default_factory=dict)
+    pending: set[str] = field(default_factory=set)
 
     def add(self, made: Finding) -> None:
         """Keep *made*."""
@@ -121,6 +131,11 @@ class Scope:
     depth: Depth
     findings: Findings
 
+    @property
+    def lacking(self) -> Verdict:
+        """The verdict on what matters and is simply not there: noted, or unverifiable where the verifier is strict."""
+        return Verdict.UNVERIFIABLE if self.outside.strict else Verdict.ABSENT
+
 
 def finding(check: Check, subject: str, attempt: Callable[[], str]) -> Finding:
     """Make one check and say what it found; a check never stops the others."""
@@ -156,6 +171,8 @@ _FAILURES: Final[Mapping[Check, str]] = {
     Check.DELETION: "The event that should tell of the deletion does not excuse it.",
     Check.OPEN_CAPTURES: "The capture was not closed where it was opened.",
     Check.ROLLBACK: "The log is not the one that this machine has seen: rolled back, rewritten, or an older copy.",
+    Check.AGAINST: "The log does not begin with what this old checkpoint says: rolled back, rewritten or forked.",
+    Check.WITNESSES: "The cosignature is forged or damaged, or its witness saw another log.",
     Check.HANDSHAKE: "The evidence of the handshake is forged, damaged, or that of another connection.",
     Check.PUBLIC_KEYS: "The key file is damaged, or is not the key that you trust.",
 }

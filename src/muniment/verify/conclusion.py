@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
-from muniment.model import Check, Finding, Verdict, Verification
+from muniment.model import Check, Finding, Verdict
+from muniment.verification import Anchor, Verification
 from muniment.verify.checks import Depth, Findings, Scope
 from muniment.verify.logs import Logs
+from muniment.verify.words import said
 
 __all__ = ["concluded", "overall"]
 
@@ -24,7 +26,7 @@ _FOUNDATIONS: Final = frozenset(
 """Where one of these fails it is not known what was sealed, and a digest that agrees says little."""
 
 
-def concluded(scope: Scope, captures: int, logs: Logs, only: str | None) -> Verification:
+def concluded(scope: Scope, captures: int, logs: Logs, only: str | None, anchored: Anchor) -> Verification:
     """Return the whole verification: fail before unverifiable before pass; nothing to verify is no pass."""
     findings = scope.findings
     if not captures and not logs.sizes and not findings.made_any(Verdict.FAIL):
@@ -39,7 +41,9 @@ def concluded(scope: Scope, captures: int, logs: Logs, only: str | None) -> Veri
         counts=counts,
         not_checked=tuple(_not_checked(scope, only)),
         proves=tuple(_proves(scope, verdict, logs)),
-        does_not_prove=tuple(_does_not_prove(findings)),
+        does_not_prove=tuple(_does_not_prove(findings, logs, anchored)),
+        words=said(findings.made),
+        anchored=anchored,
     )
 
 
@@ -63,7 +67,7 @@ def _not_checked(scope: Scope, only: str | None) -> Iterator[str]:
     if scope.findings.handshakes:
         yield "Certificates of web servers: who issued them, and whether they were valid, is not judged again."
     yield "The index and the settings of the archive: they are no evidence, and verification never opens them."
-    yield "Time-stamp tokens and witnesses: none are part of this archive."
+    yield "Time-stamp tokens: none are part of this archive."
 
 
 def _proves(scope: Scope, verdict: Verdict, logs: Logs) -> Iterator[str]:
@@ -97,9 +101,22 @@ def _proves(scope: Scope, verdict: Verdict, logs: Logs) -> Iterator[str]:
         )
     if any(each.check is Check.ROLLBACK and each.verdict is Verdict.PASS for each in scope.findings.made):
         yield "The log continues what this machine has seen of it: no older copy was put back."
+    yield from _seen(scope.findings)
 
 
-def _does_not_prove(findings: Findings) -> Iterator[str]:
+def _seen(findings: Findings) -> Iterator[str]:
+    for origin, size in sorted(findings.kept.items()):
+        yield (
+            f"The first {size:,} entries of the log {origin} are those of a checkpoint that was kept apart from it: "
+            "none of them was rewritten since, whoever holds the keys."
+        )
+    for origin, seen in sorted(findings.witnesses.items()):
+        if seen:
+            shown = ", ".join(f"{name!r} ({size:,} entries)" for name, size in sorted(seen.items()))
+            yield f"Witnesses whom you trust were shown this same log {origin}: {shown}."
+
+
+def _does_not_prove(findings: Findings, logs: Logs, anchored: Anchor) -> Iterator[str]:
     made = findings.made
     yield (
         "That the web servers sent this content: TLS leaves no proof of content that others could check. Sealing "
@@ -121,14 +138,23 @@ def _does_not_prove(findings: Findings) -> Iterator[str]:
     )
     yield "That what the page says is true, or that whoever it names wrote it."
     noted = {finding.check for finding in made if finding.verdict is Verdict.ABSENT}
-    if Check.ANCHORED in noted:
-        yield (
-            "That the log was not made anew as a whole by whoever holds its keys: nobody outside this machine has "
-            "seen it."
-        )
+    if anchored in {Anchor.ABSENT, Anchor.PENDING}:
+        yield from _rewritable(findings, logs)
     if Check.TLS_PEERS in noted:
         yield "Who answered for the servers that could not be verified (TLS); they are listed."
     if Check.HANDSHAKE in noted:
         yield "That the sites' own keys took part in the connections that are listed for want of a signed handshake."
     if Check.CAPTURE_VERDICT in noted:
         yield "Anything about resources that were not got; the captures with gaps are listed."
+
+
+def _rewritable(findings: Findings, logs: Logs) -> Iterator[str]:
+    for origin, size in sorted(logs.sizes.items()):
+        shown = findings.witnesses.get(origin, {}).values()
+        seen = max(findings.kept.get(origin, 0), findings.stamped.get(origin, 0), *shown)
+        behind = f" behind its entry {seen:,}" if seen else " as a whole"
+        if seen < size:
+            yield (
+                f"That the log {origin} was not made anew{behind} by whoever holds its keys: nobody outside this "
+                "machine is known to have seen it."
+            )

@@ -10,14 +10,16 @@ from typing import Final
 
 from muniment import layout
 from muniment.digest import Digest
-from muniment.errors import FormatError, IntegrityError, LogForked, MunimentError, StoreError, TrustError
+from muniment.errors import FormatError, IntegrityError, MunimentError, StoreError, TrustError
 from muniment.log import note, tree
 from muniment.log.audit import Audited, audit
 from muniment.log.journal import ENTRIES, WIDTH, Journal, Steady, covering
 from muniment.log.leaf import Leaf, LeafType, unbundle
 from muniment.model import Check, Finding, Verdict
 from muniment.verify.checks import Scope, judged
+from muniment.verify.earlier import Leaves, compare_against, compare_remembered
 from muniment.verify.files import refuse_links
+from muniment.verify.witnesses import check_witnesses, cosigned
 
 __all__ = ["Logs", "Place", "read_logs"]
 
@@ -77,8 +79,20 @@ def read_logs(scope: Scope, there: tuple[tuple[str, bool], ...]) -> Logs:
                 if not layout.is_beside_log(PurePosixPath(*parts[len(below) + 1 :])):
                     scope.findings.accounted.add(path)
                 origins.add(origin)
-    for origin in sorted(origins):
-        _read_log(scope, origin, found)
+    seen = _seen(scope)
+    for origin in sorted(origins | {each for each in seen if _is_origin(each)}):
+        _read_log(scope, origin, found, cosigned((path for path, is_empty in there if not is_empty), origin))
+    for origin in sorted(each for each in seen if not _is_origin(each)):
+        compare_against(scope, Leaves(origin, ()))  # what no folder can be called is not here
+    return found
+
+
+def _seen(scope: Scope) -> set[str]:
+    """Return the logs of which the verifier brought a checkpoint along: each of them ought to be here."""
+    found = set()
+    for name, content in scope.outside.against:
+        with suppress(FormatError):  # whoever brought it has been told so
+            found.add(note.unverified_checkpoint(content, name).origin)
     return found
 
 
@@ -90,7 +104,7 @@ def _is_origin(name: str) -> bool:
     return True
 
 
-def _read_log(scope: Scope, origin: str, found: Logs) -> None:
+def _read_log(scope: Scope, origin: str, found: Logs, beside: tuple[str, ...]) -> None:
     folder = str(layout.log(origin))
     # Before the log, which it must not be ahead of: a capture may be committed at any moment.
     remembered = scope.outside.remembered(origin)
@@ -98,7 +112,7 @@ def _read_log(scope: Scope, origin: str, found: Logs) -> None:
         refuse_links(scope.root, f"{folder}/checkpoint")
     except StoreError as link:
         scope.findings.add(judged(Check.LOG_FILES, folder, link))
-        _compare_remembered(scope, origin, [], remembered, damaged=False)
+        _compare(scope, Leaves(origin, ()), remembered)
         return
     journal, results = _audited(scope, origin)
     for finding in _about(folder, results):
@@ -108,14 +122,17 @@ def _read_log(scope: Scope, origin: str, found: Logs) -> None:
     _note_pending(scope, journal)
     leaves = _leaves(journal, found, failed)
     _note_exchanged(scope, journal)
-    _compare_remembered(scope, origin, leaves, remembered, damaged=origin in found.damaged)
-    if not leaves:
-        return
+    kept = Leaves(origin, leaves, damaged=origin in found.damaged)
+    _compare(scope, kept, remembered)
+    if leaves:
+        check_witnesses(scope, kept, beside)
     for index, leaf in enumerate(leaves):
         _place(scope, origin, index, leaf, found)
-    detail = "Nobody outside this machine has seen this log: whoever holds its key and this archive could have made "
-    detail += "all of it anew. Hand a checkpoint to somebody who keeps it."
-    scope.findings.note(Check.ANCHORED, folder, Verdict.ABSENT, detail)
+
+
+def _compare(scope: Scope, kept: Leaves, remembered: bytes | None) -> None:
+    compare_remembered(scope, kept, remembered)
+    compare_against(scope, kept)
 
 
 def _audited(scope: Scope, origin: str) -> tuple[Steady, tuple[Audited, ...]]:
@@ -234,35 +251,3 @@ def _place(scope: Scope, origin: str, index: int, octets: bytes, found: Logs) ->
     if leaf.type not in _CAPTURES | _EVENTS:
         detail = f"The leaf is about {leaf.type.value} {leaf.id}, which this version does not know how to verify."
         scope.findings.note(Check.LOG_TREE, subject, Verdict.UNVERIFIABLE, detail)
-
-
-def _compare_remembered(
-    scope: Scope, origin: str, leaves: list[bytes], remembered: bytes | None, *, damaged: bool
-) -> None:
-    folder = str(layout.log(origin))
-    if remembered is None:
-        detail = "This machine has not seen this log before, so an older copy could not be told from the newest one."
-        if leaves:
-            scope.findings.note(Check.ROLLBACK, folder, Verdict.ABSENT, detail)
-        return
-    try:
-        passes = _extends(scope, origin, leaves, remembered, damaged=damaged)
-    except MunimentError as failure:
-        scope.findings.add(judged(Check.ROLLBACK, folder, failure))
-    else:
-        scope.findings.note(Check.ROLLBACK, folder, Verdict.PASS, passes)
-
-
-def _extends(scope: Scope, origin: str, leaves: list[bytes], remembered: bytes, *, damaged: bool) -> str:
-    where = str(layout.log(origin))
-    seen = note.open_checkpoint(remembered, scope.trust.logs, where)
-    if seen.origin != origin:
-        raise FormatError(where, expected=f"a remembered checkpoint of {origin}", found=f"one of {seen.origin}")
-    if len(leaves) < seen.size and not damaged:
-        raise LogForked(where, expected=f"at least {seen.size} leaves", found=f"{len(leaves)}")
-    if damaged:
-        raise TrustError(f"{where}: leaves are damaged, so the log could not be compared with what was seen of it")
-    root = tree.root(tree.leaf_hash(leaf) for leaf in leaves[: seen.size])
-    if root != seen.root:
-        raise LogForked(where, expected=f"the root {seen.root.hex()} at {seen.size} leaves", found=root.hex())
-    return f"{len(leaves):,} leaves extend the {seen.size:,} that this machine has seen"

@@ -19,7 +19,8 @@ from muniment.log.leaf import Leaf, LeafType
 from muniment.log.note import open_checkpoint, unverified_checkpoint
 from muniment.log.proof import SUFFIX, Proof
 from muniment.manifest import Statement
-from muniment.model import Check, Record, Verdict, Verification
+from muniment.model import Check, Record, Verdict
+from muniment.verification import Verification
 from muniment.verify.checks import Depth, Findings, Outside, Scope, finding
 from muniment.verify.conclusion import overall
 from muniment.verify.files import content, digested, extra_files, listed
@@ -27,6 +28,7 @@ from muniment.verify.logs import Logs
 from muniment.verify.records import check_alone
 from muniment.verify.statements import Sealed, agree, read_statement
 from muniment.verify.trust import Trust
+from muniment.verify.words import said
 
 __all__ = ["is_packet", "verify_packet"]
 
@@ -80,6 +82,7 @@ def verify_packet(packet: Path, trust: Trust) -> Verification:
         not_checked=("Everything else that the archive holds: a packet shows nothing of it.",),
         proves=tuple(_proves(scope, verdict)),
         does_not_prove=tuple(_does_not_prove()),
+        words=said(scope.findings.made),
     )
 
 
