@@ -219,6 +219,9 @@ class Check(StrEnum):
     OPEN_CAPTURES = "open-captures"
     ROLLBACK = "rollback"
     PUBLIC_KEYS = "public-keys"
+    TIME_TOKEN = "time-token"  # noqa: S105
+    TIME_PROVED = "time-proved"
+    TIME_LAPSE = "time-lapse"
     ANCHORED = "anchored"
     KEY_SEPARATION = "key-separation"
     TLS_PEERS = "tls-peers"

@@ -157,6 +157,9 @@ _FAILURES: Final[Mapping[Check, str]] = {
     Check.OPEN_CAPTURES: "The capture was not closed where it was opened.",
     Check.ROLLBACK: "The log is not the one that this machine has seen: rolled back, rewritten, or an older copy.",
     Check.HANDSHAKE: "The evidence of the handshake is forged, damaged, or that of another connection.",
+    Check.TIME_TOKEN: "The token does not prove a time of this checkpoint: damaged, forged, or over something else.",
+    Check.TIME_PROVED: "The times that the statement claims contradict what authorities signed.",
+    Check.TIME_LAPSE: "The renewal is not what was sealed.",
     Check.PUBLIC_KEYS: "The key file is damaged, or is not the key that you trust.",
 }
 """What it means that a check failed, where the check does not say it more exactly itself."""

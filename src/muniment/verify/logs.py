@@ -18,6 +18,7 @@ from muniment.log.leaf import Leaf, LeafType, unbundle
 from muniment.model import Check, Finding, Verdict
 from muniment.verify.checks import Scope, judged
 from muniment.verify.files import refuse_links
+from muniment.verify.times import Times, read_times
 
 __all__ = ["Logs", "Place", "read_logs"]
 
@@ -45,6 +46,8 @@ class Logs:
 
     ``proved_by`` gives the time by which a leaf was in its log, by origin and index, where a time-stamp that is
     believed shows one.
+
+    ``times`` are what authorities say of their checkpoints.
     """
 
     places: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
@@ -52,6 +55,7 @@ class Logs:
     roots: dict[str, str] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
     proved_by: Callable[[str, int], datetime | None] = _unproved
+    times: Times = field(default_factory=Times)
 
     def of(self, capture: str, kind: LeafType) -> tuple[Place, ...]:
         """Return where the leaves of *kind* about *capture* lie."""
@@ -79,6 +83,8 @@ def read_logs(scope: Scope, there: tuple[tuple[str, bool], ...]) -> Logs:
                 origins.add(origin)
     for origin in sorted(origins):
         _read_log(scope, origin, found)
+    found.times = read_times(scope, there)
+    found.proved_by = found.times.proved_by
     return found
 
 
