@@ -6,7 +6,6 @@ brings: ``trust.toml``, and where it is about an older state of the log, ``old-c
 
 import io
 import json
-import shutil
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -106,12 +105,15 @@ def unpack(name: str, to: Path) -> Path:
 
 
 def write(stock: Callable[[str, Path], Bench], scratch: Path) -> None:
-    """Make every attack anew, and the list of what is expected; *stock* sets a bench up for a kind of thing."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    """Make every attack that has no file yet, and the list of what is expected; *stock* sets a bench up for a kind."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
     for each in attacks():
-        place = scratch / each.name
-        bench = stock(each.kind, place)
-        each.make(bench)
-        (FOLDER / f"{each.name}.zip").write_bytes(pack(place))
+        packed = FOLDER / f"{each.name}.zip"
+        if not packed.exists():
+            place = scratch / each.name
+            each.make(stock(each.kind, place))
+            packed.write_bytes(pack(place))
+    for packed in FOLDER.glob("*.zip"):
+        if packed.stem not in _ATTACKS:
+            packed.unlink()
     EXPECTED.write_text(json.dumps({each.name: each.document for each in attacks()}, indent=1) + "\n", encoding="utf-8")

@@ -12,8 +12,10 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from archives import Made, archive
+from authorities import new_root
 from muniment import catalogue, layout, sample
 from muniment.cli import muniment
 from muniment.model import Check, Reason, Role, State, Verdict
@@ -269,11 +271,14 @@ def _printed(made: Made, *arguments: str) -> Any:
         ("trust-1", ["trust", "show"]),
         ("checkpoint-1", ["log", "checkpoint"]),
         ("disclosed-1", ["disclose", "ID:3", "--out", "NEW"]),
+        ("stamp-1", ["stamp", "--tsa", "http://127.0.0.1:1/", "--tsa-root", "ROOT"]),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else value,
 )
 def test_what_a_command_prints_keeps_its_schema(made: Made, tmp_path: Path, schema: str, arguments: list[str]) -> None:
-    places = {"ID": made.captures[0], "OUT": str(tmp_path / "out"), "NEW": str(tmp_path / "new")}
+    root = tmp_path / "root.pem"
+    root.write_bytes(new_root("Root", "ec").certificate.public_bytes(Encoding.PEM))
+    places = {"ID": made.captures[0], "OUT": str(tmp_path / "out"), "NEW": str(tmp_path / "new"), "ROOT": str(root)}
     printed = _printed(made, *(places.get(each, each.replace("ID:", f"{made.captures[0]}:")) for each in arguments))
     jsonschema.validate(printed, SCHEMAS[schema])
     assert printed["schema"] == f"muniment.{schema.replace('-', '/')}"

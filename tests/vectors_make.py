@@ -1,4 +1,4 @@
-"""Make the attack corpus anew: ``python tests/vectors_make.py``."""
+"""Make the attacks of the corpus that have no file yet: ``python tests/vectors_make.py``; remove a file to renew it."""
 
 import tempfile
 from pathlib import Path

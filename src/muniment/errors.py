@@ -10,6 +10,7 @@ from typing import Final, Self
 
 __all__ = [
     "ArchiveLocked",
+    "ChainLapsed",
     "DigestMismatch",
     "FetchError",
     "FormatError",
@@ -22,6 +23,8 @@ __all__ = [
     "StoreError",
     "TrustError",
     "Unsupported",
+    "WrongImprint",
+    "WrongNonce",
 ]
 
 
@@ -109,6 +112,18 @@ class SignatureInvalid(IntegrityError):
 
 class NotInLog(IntegrityError):
     """A statement is not the leaf that the log holds, or a leaf has no statement."""
+
+
+class WrongImprint(IntegrityError):
+    """A time-stamp token over other bytes than these: transplanted, or not what an authority was asked for."""
+
+
+class WrongNonce(IntegrityError):
+    """A time-stamp token that answers another request: replayed."""
+
+
+class ChainLapsed(IntegrityError):
+    """A time-stamp token whose authority's certificates were not valid at the time that it claims."""
 
 
 class LogForked(IntegrityError):

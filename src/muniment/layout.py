@@ -40,11 +40,15 @@ __all__ = [
     "manifest",
     "opened_at",
     "opening",
+    "pending_stamps",
     "public_keys",
     "stamps",
     "statement",
+    "stem",
     "sums",
     "tile",
+    "token",
+    "token_digest",
     "torn",
     "unlogged",
     "warc",
@@ -60,6 +64,7 @@ _CAPTURE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[a-z2-7]{
 _EVENT: Final = "event-"
 _SEALED: Final = ".dsse.json"
 _WRITING: Final = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
+_STAMP: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,39})-([0-9a-f]{64})\.(?:tsr|tsq|pem)", re.ASCII)
 _ORIGIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 
 
@@ -261,6 +266,27 @@ def is_beside_log(path: PurePosixPath) -> bool:
 def stamps(origin: str, size: int) -> PurePosixPath:
     """Return the folder of the time-stamps over the file of the checkpoint of *origin* at *size* leaves."""
     return log(origin) / "stamps" / str(size)
+
+
+def token(origin: str, size: int, authority: str, digest: str) -> PurePosixPath:
+    """Return the path of the token of *authority* (what :func:`stem` gives) whose file has the SHA-256 *digest*."""
+    return stamps(origin, size) / f"{authority}-{digest}.tsr"
+
+
+def stem(authority: str) -> str:
+    """Return how files name *authority*: its name in lowercase letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", authority.lower()).strip("-")[:40].strip("-") or "tsa"
+
+
+def token_digest(name: str) -> str:
+    """Return the digest that *name*, of a token, a request or a chain, carries; empty where it is no such name."""
+    match = _STAMP.fullmatch(name)
+    return match[1] if match else ""
+
+
+def pending_stamps() -> PurePosixPath:
+    """Return the path of what the authorities refused last, and why: no evidence, only so that staff are told."""
+    return WORK / "pending-stamps.json"
 
 
 def tile(level: int | str, number: int, width: int = 256) -> PurePosixPath:

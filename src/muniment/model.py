@@ -220,6 +220,9 @@ class Check(StrEnum):
     AGAINST = "against"
     WITNESSES = "witnesses"
     PUBLIC_KEYS = "public-keys"
+    TIME_TOKEN = "time-token"  # noqa: S105
+    TIME_PROVED = "time-proved"
+    TIME_LAPSE = "time-lapse"
     ANCHORED = "anchored"
     KEY_SEPARATION = "key-separation"
     TLS_PEERS = "tls-peers"

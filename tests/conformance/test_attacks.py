@@ -1,6 +1,6 @@
 """The attack corpus: every fault in it is found, and for its own reason; what it was made from is sound.
 
-It lies in tests/vectors/attacks, is described in docs/conformance.md, and is made anew by
+It lies in tests/vectors/attacks, is described in docs/conformance.md, and is made by
 ``python tests/vectors_make.py``. Other verifiers can be held to it.
 """
 
@@ -14,8 +14,9 @@ from muniment import manifest
 from muniment.errors import FormatError, IntegrityError, MunimentError, TrustError
 from muniment.log.note import open_checkpoint
 from muniment.log.proof import Proof
-from muniment.model import Finding, Verdict, Verification
+from muniment.model import Finding, Verdict
 from muniment.seal import dsse
+from muniment.verification import Verification
 from muniment.verify import Outside, verify, verify_packet
 from muniment.verify import trust as trusted
 from packets import VERIFIERS, asked

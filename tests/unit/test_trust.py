@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -226,7 +227,8 @@ def test_the_root_of_an_authority_stands_in_the_file_or_beside_it(tmp_path: Path
     root = trustme.CA().cert_pem.bytes().decode()
     tmp_path.joinpath("root.pem").write_text(root)
     tables = f"[[tsa]]\nname = 'a'\nroot = {settings.text(root)}\n[[tsa]]\nname = 'b'\nroot = 'root.pem'\n"
-    assert trust.read(_file(tmp_path, tables)).authorities == (Authority("a", root), Authority("b", "root.pem"))
+    held = tuple(x509.load_pem_x509_certificates(root.encode()))
+    assert trust.read(_file(tmp_path, tables)).authorities == (Authority("a", held), Authority("b", held))
 
 
 def test_another_key_for_a_known_log_is_never_added_silently() -> None:

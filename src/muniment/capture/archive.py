@@ -21,6 +21,7 @@ from muniment.seal import PublicKey, keys
 __all__ = [
     "Archive",
     "ArchiveTable",
+    "AuthorityTable",
     "Begun",
     "CaptureTable",
     "LimitsTable",
@@ -77,12 +78,24 @@ class CaptureTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     ca_file: list[str] | None = None
 
 
+class AuthorityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A time-stamping authority that this archive asks: where, and by which root its tokens are verified on receipt.
+
+    ``root`` is a file, relative to the archive's folder, or the certificates themselves, in PEM.
+    """
+
+    name: str
+    url: str
+    root: str
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole of muniment.toml."""
 
     archive: ArchiveTable
     limits: LimitsTable = LimitsTable()
     capture: CaptureTable = CaptureTable()
+    tsa: list[AuthorityTable] = []
 
 
 @dataclass(frozen=True, slots=True)

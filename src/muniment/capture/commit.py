@@ -11,15 +11,17 @@ from secrets import token_bytes
 from typing import Any, BinaryIO, Final
 
 from muniment import __version__, durable, layout, manifest
-from muniment.capture import context, sealing
+from muniment.capture import context, sealing, stamping
 from muniment.capture.archive import Archive
 from muniment.capture.browse import Browse, Means
+from muniment.capture.clocks import Clocks, compared
 from muniment.capture.crawl import Crawl
 from muniment.capture.footage import Footage
 from muniment.capture.frontier import Want
 from muniment.capture.recorder import Recorder
 from muniment.capture.sealing import TOOL, Clock, Desk, Signers, signers
 from muniment.capture.space import Space
+from muniment.capture.stamping import Stamped
 from muniment.capture.verdict import Sight, verdict
 from muniment.catalogue.credentials import Credentials
 from muniment.digest import Digest
@@ -51,7 +53,7 @@ _OF_THE_TIME: Final = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A capture that was opened and is being written."""
+    """A capture that was opened and is being written; ``stamped`` is what authorities said of its opening."""
 
     id: str
     seed: str
@@ -62,14 +64,15 @@ class Draft:
     recorder: Recorder
     writer: Writer
     lines: Appending
+    stamped: tuple[Stamped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a capture ended: URLs wanted and answered, whether it was interrupted, against which roots TLS was held.
 
-    ``browser`` says which one ran and how; it is empty where none did. ``sight`` is what it saw of the page, and
-    ``endless`` are the ids of answers that have no end.
+    ``browser`` says which one ran and how; it is empty where none did. ``sight`` is what it saw of the page,
+    ``endless`` are the ids of answers that have no end, and ``clocks`` are what servers said of the time.
     """
 
     asked: int = 0
@@ -79,6 +82,7 @@ class Ending:
     browser: Mapping[str, Any] = field(default_factory=dict)
     sight: Sight = Sight.NOTHING
     endless: frozenset[str] = frozenset()
+    clocks: Sequence[Mapping[str, Any]] = ()
 
     def plus(self, asked: int, recorded: int) -> "Ending":
         """Return this with what was asked for, and answered, besides."""
@@ -87,12 +91,16 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A capture that is in the log for good: its closing leaf, and the size of the log that first held it."""
+    """A capture that is in the log for good: its closing leaf, and the size of the log that first held it.
+
+    ``stamped`` is what authorities said of the newest checkpoint after that.
+    """
 
     id: str
     origin: str
     index: int
     size: int
+    stamped: tuple[Stamped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +113,15 @@ class _Watch:
 
 #  1. Create the capture's folders exclusively, take its own flock, seal open.dsse.json (salt, seed, effective rules),
 #     append its leaf: before the first packet, so that a capture opened and never closed stays visible for ever.
+#     Where authorities are configured, wait ten seconds at most for tokens over that checkpoint, to be quoted in 4.
 #  2. Append records to <name>.warc.gz.open and their draft lines to manifest.jsonl.open, synced together.
 #  3. fsync; rename; fsync the folder; chmod 0444.  Read the WARC back; complete manifest.jsonl, context.json,
 #     SHA256SUMS.
 #  4. Create the sealed statement.
 #  5. Append its leaf: a) entries and tiles, b) create checkpoints/<size>   <- commit point,  c) replace `checkpoint`.
 #     After a) a recovery finishes this same leaf and never another; after b) it rolls forward.
-#  6. Time-stamp the newest checkpoint: not yet, no authority can be configured.
+#  6. Time-stamp the newest checkpoint, where authorities are configured.  A failed stamp is pending, with its reason;
+#     it never blocks, and `muniment stamp` asks again.
 #  7. Catalogue into the index.  A failure there is reported and repaired by `muniment index rebuild`; the caller does
 #     it, because the index is derived and this module writes evidence.
 def capture(
@@ -134,7 +144,8 @@ def capture(
     space.demand()
     # Made first, because it refuses rules that cannot be followed, and sends nothing until it is asked to.
     around = Surroundings(lambda: durable.spool(spools), clock.now, clock.monotonic, space.wait)
-    engine = StaticEngine(desk.rules, around)
+    engine, clocks = StaticEngine(desk.rules, around), Clocks()
+    said = clocks.hearing(said)
     with closing(engine), draft(desk, seed.href) as begun:  # 1
         ends = begun.began + desk.rules.limits.max_time
         crawl = Crawl(engine, begun.recorder, desk.rules, ends, clock.now, clock.monotonic, said, space)
@@ -161,7 +172,9 @@ def capture(
             ending = replace(ending.plus(footage.asked, footage.recorded), interrupted=interrupted)
         for each in judges:
             each.unplayed(begun.recorder.written())
-        return commit(begun, ending)  # 3, 4, 5
+        done = commit(begun, replace(ending, clocks=clocks.document()))  # 3, 4, 5
+    stamped = stamping.of_desk(desk, stamping.newest(desk.archive))  # 6
+    return replace(done, stamped=stamped)
 
 
 def _browse(
@@ -216,6 +229,8 @@ def draft(desk: Desk, seed: str) -> Iterator[Draft]:
     with ExitStack() as stack:
         stack.enter_context(durable.locked(archive.path(layout.lock(capture_id)), wait=False))
         place = _begin(desk, capture_id, opened, seed)
+        stamped = stamping.of_desk(desk, place.size)
+        place = replace(place, tokens=tuple(each.digest for each in stamped if each.digest))
         lines = stack.enter_context(Appending(archive.path(layout.manifest(capture_id)), layout.OPEN_SUFFIX))
         writer = Writer(
             lambda number: Appending(archive.path(layout.warc(capture_id, number)), layout.OPEN_SUFFIX),
@@ -224,7 +239,7 @@ def draft(desk: Desk, seed: str) -> Iterator[Draft]:
         stack.callback(writer.close)
         recorder = Recorder(writer, lines, salt=lambda: token_bytes(16), decodable=desk.rules.limits.max_resource_bytes)
         stack.callback(recorder.abandon)
-        yield Draft(capture_id, seed, opened, began, desk, place, recorder, writer, lines)
+        yield Draft(capture_id, seed, opened, began, desk, place, recorder, writer, lines, stamped)
     durable.remove(archive.path(layout.lock(capture_id)))
 
 
@@ -277,6 +292,7 @@ def commit(begun: Draft, ending: Ending) -> Committed:
         ending.root_store,
         ending.browser,
         carriers,
+        [*compared(begun.stamped), *ending.clocks],
     )
     account = sealing.Account(
         description=manifest.Description(

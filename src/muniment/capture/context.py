@@ -31,6 +31,7 @@ _LIBRARIES: Final = (
     "lxml",
     "msgspec",
     "requests",
+    "rfc3161-client",
     "rich",
     "selectolax",
     "sqlite-utils",
@@ -49,7 +50,7 @@ class Circumstances:
 
     ``lasted`` is in microseconds by the monotonic clock, None where a crash came between and nobody knows. ``browser``
     says which browser ran and how, and is empty where none did. ``credentials`` are the ids of the records that hold
-    what opens an account.
+    what opens an account. ``clocks`` are what others' clocks said meanwhile.
     """
 
     capture: str
@@ -60,6 +61,7 @@ class Circumstances:
     root_store: str
     browser: Mapping[str, Any] = field(default_factory=dict)
     credentials: Sequence[str] = ()
+    clocks: Sequence[Mapping[str, Any]] = ()
 
 
 def encode(found: Circumstances, rules: Mapping[str, Any]) -> bytes:
@@ -91,6 +93,10 @@ def _clock(found: Circumstances) -> dict[str, Any]:
         "offset_seconds": int((local.utcoffset() or timedelta()).total_seconds()),
         "source": "system clock, not compared with any authority",
     }
+    if found.clocks:
+        by_authority = any(each["kind"] == "tsa" for each in found.clocks)
+        clock |= {"compared": [dict(each) for each in found.clocks]}
+        clock |= {"source": "system clock, compared with authorities"} if by_authority else {}
     if found.lasted is not None:
         # By how much the wall clock was set forward or back while the capture ran: the monotonic clock never is.
         stepped = round((found.closed - found.opened).total_seconds() * 1e6) - found.lasted

@@ -14,7 +14,7 @@ from secrets import token_bytes
 from typing import BinaryIO, Final
 
 from muniment import __version__, durable, layout, manifest, scratch
-from muniment.capture import context, sealing
+from muniment.capture import context, sealing, stamping
 from muniment.capture.archive import Archive
 from muniment.capture.sealing import TOOL, Account, Signers
 from muniment.catalogue.credentials import carriers
@@ -174,7 +174,7 @@ class _Recovery:
         index = self._log(LeafType.OPEN, digest)
         origin = self.archive.origin
         checkpoint = sealing.digest_of(self._path(layout.checkpoint_at(origin, index + 1)))
-        return manifest.LogPlace(origin, index, index + 1, digest, checkpoint)
+        return manifest.LogPlace(origin, index, index + 1, digest, checkpoint, stamping.kept(self.archive, index + 1))
 
     def _log(self, kind: LeafType, digest: Digest) -> int:
         leaf = Leaf(kind, self.capture, digest)

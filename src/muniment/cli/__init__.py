@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "index": "muniment.cli.index:index",
     "disclose": "muniment.cli.disclose:disclose",
     "certify": "muniment.cli.certify:certify",
+    "stamp": "muniment.cli.stamp:stamp",
     "recover": "muniment.cli.recover:recover",
     "log": "muniment.cli.log:log",
     "trust": "muniment.cli.trust:trust",

@@ -123,6 +123,9 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
     hand = Hand() if rules.interactive else None
     desk = commit.Desk(archive, held, rules, commit.Clock(), browser, hand)
     done = commit.capture(seed, desk, stop=stop, said=_quiet if quiet else _progress, told=_told)
+    for stamped in done.stamped:
+        if stamped.pending:
+            tell(f"Not stamped by {safe(stamped.authority)}: {safe(stamped.pending)}. `muniment stamp` asks again.")
     return _account(archive, done.id, as_json=as_json)
 
 

@@ -20,6 +20,7 @@ def trust() -> None:
 def show(room: Room, *, as_json: bool) -> None:
     """Print the lines by which a recipient verifies this archive; hand them over apart from the archive."""
     from muniment.capture.keys import lineage
+    from muniment.capture.stamping import authorities
     from muniment.log.note import VerifierKey
     from muniment.seal.keys import KeyRole, public
     from muniment.verify import trust as trusted
@@ -30,6 +31,7 @@ def show(room: Room, *, as_json: bool) -> None:
     lines = trusted.lines(archive.origin, str(vkey), operator, current.key, current.since)
     for each in former:
         lines += trusted.operator_lines(operator, each.key, each.since, each.until, each.revoked)
+    lines += "".join(trusted.authority_lines(each.name, each.roots) for each in authorities(archive))
     if as_json:
         echo_json({"schema": "muniment.trust/1", "trust": lines, "exit": 0})
         return

@@ -43,17 +43,19 @@ _CUTS: Final[Mapping[str, tuple[Reason, Truncation]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET: its URL for the record, where it goes, its target (RFC 9112 3.2) and its fields in order."""
+    """One request: its URL for the record, where it goes, its target (RFC 9112 3.2), its fields in order, its body."""
 
     url: str
     place: Place
     target: str
     fields: tuple[tuple[str, str], ...]
+    method: str = "GET"
+    body: bytes = b""
 
     def octets(self, *, trusted: bool) -> bytes:
         """Return what is sent; cookies and credentials only to a *trusted* peer. FormatError for broken fields."""
         kept = tuple(each for each in self.fields if trusted or each[0].lower() not in _CREDENTIALS)
-        return request_head("GET", self.target, kept)
+        return request_head(self.method, self.target, kept) + self.body
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,7 @@ class Wire:
         reason = Reason(failure.reason)
         return Exchange(
             url=begun.request.url,
-            method="GET",
+            method=begun.request.method,
             started=begun.started,
             reason=reason,
             detail=failure.detail,

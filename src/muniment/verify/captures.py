@@ -22,6 +22,7 @@ from muniment.verify.statements import (
     read_opening,
     read_statement,
 )
+from muniment.verify.times import check_time
 
 __all__ = ["check_capture", "is_alive", "note_never_begun"]
 
@@ -112,6 +113,9 @@ def _check_closing(scope: Scope, capture: str, logs: Logs, statement: Sealed[Sta
         scope.findings.note(Check.LOG_ENTRY_CAPTURE, statement.path, Verdict.UNVERIFIABLE, detail)
         return
     entry = check_entry(scope, logs, capture, LeafType.CAPTURE, statement)
+    if statement.unverified is not None:
+        place = (entry.origin, entry.index) if entry else None
+        check_time(scope, logs.times, statement.unverified, statement.path, place)
 
     def closes() -> str:
         first = opened[0] if opened else None

@@ -174,6 +174,9 @@ _FAILURES: Final[Mapping[Check, str]] = {
     Check.AGAINST: "The log does not begin with what this old checkpoint says: rolled back, rewritten or forked.",
     Check.WITNESSES: "The cosignature is forged or damaged, or its witness saw another log.",
     Check.HANDSHAKE: "The evidence of the handshake is forged, damaged, or that of another connection.",
+    Check.TIME_TOKEN: "The token does not prove a time of this checkpoint: damaged, forged, or over something else.",
+    Check.TIME_PROVED: "The times that the statement claims contradict what authorities signed.",
+    Check.TIME_LAPSE: "The renewal is not what was sealed.",
     Check.PUBLIC_KEYS: "The key file is damaged, or is not the key that you trust.",
 }
 """What it means that a check failed, where the check does not say it more exactly itself."""

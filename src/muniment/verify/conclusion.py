@@ -1,6 +1,7 @@
 """What follows from findings, and what does not: the overall verdict and the sentences of every report."""
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Final
 
 from muniment.model import Check, Finding, Verdict
@@ -24,6 +25,8 @@ _FOUNDATIONS: Final = frozenset(
     }
 )
 """Where one of these fails it is not known what was sealed, and a digest that agrees says little."""
+
+_FEW: Final = 3
 
 
 def concluded(scope: Scope, captures: int, logs: Logs, only: str | None, anchored: Anchor) -> Verification:
@@ -67,7 +70,6 @@ def _not_checked(scope: Scope, only: str | None) -> Iterator[str]:
     if scope.findings.handshakes:
         yield "Certificates of web servers: who issued them, and whether they were valid, is not judged again."
     yield "The index and the settings of the archive: they are no evidence, and verification never opens them."
-    yield "Time-stamp tokens: none are part of this archive."
 
 
 def _proves(scope: Scope, verdict: Verdict, logs: Logs) -> Iterator[str]:
@@ -94,6 +96,7 @@ def _proves(scope: Scope, verdict: Verdict, logs: Logs) -> Iterator[str]:
             f"The log {origin} is whole at {size:,} entries: none was taken out, put in or reordered since its key "
             f"signed that number with the root {logs.roots[origin]}, and each capture that it names is here."
         )
+    yield from _times(scope.findings)
     if signed := scope.findings.handshakes[Verdict.PASS]:
         yield (
             f"In {signed:,} of {scope.findings.handshakes.total():,} connections over TLS whoever holds the key of the "
@@ -116,6 +119,34 @@ def _seen(findings: Findings) -> Iterator[str]:
             yield f"Witnesses whom you trust were shown this same log {origin}: {shown}."
 
 
+def _times(findings: Findings) -> Iterator[str]:
+    """Say what authorities prove: of a few captures each by itself, of more how many there are."""
+    proved = [each for each in findings.made if each.check is Check.TIME_PROVED and each.verdict is Verdict.PASS]
+    if len(proved) > _FEW:
+        captures = findings.counts["captures"]
+        yield (
+            f"{len(proved):,} of {captures:,} captures existed by the times that authorities whom you trust signed; "
+            "each is named with its time. Nothing here proves that their bytes did not exist before."
+        )
+        return
+    for each in proved:
+        yield f"{PurePosixPath(each.subject).parent.name}: {each.detail}"
+
+
+def _untimed(findings: Findings) -> str:
+    times = [each.verdict for each in findings.made if each.check is Check.TIME_PROVED]
+    if times and all(each is Verdict.PASS for each in times):
+        return (
+            "That the clock of the time-stamping authorities was right, when within the proved bounds anything was "
+            "captured, or when it was published: other times are the archive's own clock."
+        )
+    which = "any of the captures without a proved time" if Verdict.PASS in times else "anything"
+    return (
+        f"When {which} was captured, sealed or published: the times are the archive's own clock, and no time-stamping "
+        "authority confirms them."
+    )
+
+
 def _does_not_prove(findings: Findings, logs: Logs, anchored: Anchor) -> Iterator[str]:
     made = findings.made
     yield (
@@ -132,10 +163,7 @@ def _does_not_prove(findings: Findings, logs: Logs, anchored: Anchor) -> Iterato
         "That no other version was kept elsewhere, or made and not kept. The remedy is a second capture by somebody "
         "independent."
     )
-    yield (
-        "When anything was captured, sealed or published: the times are the archive's own clock, and no time-stamping "
-        "authority confirms them."
-    )
+    yield _untimed(findings)
     yield "That what the page says is true, or that whoever it names wrote it."
     noted = {finding.check for finding in made if finding.verdict is Verdict.ABSENT}
     if anchored in {Anchor.ABSENT, Anchor.PENDING}:

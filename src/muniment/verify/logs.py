@@ -19,6 +19,7 @@ from muniment.model import Check, Finding, Verdict
 from muniment.verify.checks import Scope, judged
 from muniment.verify.earlier import Leaves, compare_against, compare_remembered
 from muniment.verify.files import refuse_links
+from muniment.verify.times import Times, read_times
 from muniment.verify.witnesses import check_witnesses, cosigned
 
 __all__ = ["Logs", "Place", "read_logs"]
@@ -47,6 +48,8 @@ class Logs:
 
     ``proved_by`` gives the time by which a leaf was in its log, by origin and index, where a time-stamp that is
     believed shows one.
+
+    ``times`` are what authorities say of their checkpoints.
     """
 
     places: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
@@ -54,6 +57,7 @@ class Logs:
     roots: dict[str, str] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
     proved_by: Callable[[str, int], datetime | None] = _unproved
+    times: Times = field(default_factory=Times)
 
     def of(self, capture: str, kind: LeafType) -> tuple[Place, ...]:
         """Return where the leaves of *kind* about *capture* lie."""
@@ -84,6 +88,8 @@ def read_logs(scope: Scope, there: tuple[tuple[str, bool], ...]) -> Logs:
         _read_log(scope, origin, found, cosigned((path for path, is_empty in there if not is_empty), origin))
     for origin in sorted(each for each in seen if not _is_origin(each)):
         compare_against(scope, Leaves(origin, ()))  # what no folder can be called is not here
+    found.times = read_times(scope, there)
+    found.proved_by = found.times.proved_by
     return found
 
 

@@ -6,6 +6,7 @@ never trusted. Times in it are held against the times that statements claim, whi
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Annotated, Final, Self, TypeVar
 import msgspec
 from cryptography import x509
 
-from muniment import durable, settings
+from muniment import durable, settings, timestamp
 from muniment.errors import FormatError, JobError, StoreError, TrustError
 from muniment.log.cosignature import WitnessKey
 from muniment.log.note import VerifierKey, Vkey
@@ -28,6 +29,7 @@ __all__ = [
     "Trust",
     "Witness",
     "add",
+    "authority_lines",
     "bound",
     "lines",
     "operator_lines",
@@ -111,10 +113,10 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A time-stamping authority: its name, its root certificate in PEM or the file beside trust.toml that holds it."""
+    """A time-stamping authority: its name, and the certificates of its root; others among them complete a chain."""
 
     name: str
-    root: str
+    roots: tuple[x509.Certificate, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,11 @@ def operator_lines(
     return f"[[operator]]\nname = {settings.text(operator)}\nkey = {written}\n{times}"
 
 
+def authority_lines(name: str, roots: Iterable[x509.Certificate]) -> str:
+    """Return the lines that make a verifier believe the time-stamping authority *name*, by its *roots*."""
+    return f'[[tsa]]\nname = {settings.text(name)}\nroot = """\n{timestamp.pem(roots).decode()}"""\n'
+
+
 def add(existing: str, added: str, path: Path) -> str:
     """Return *existing*, the text of the trust file *path*, with the tables of *added* that it lacks.
 
@@ -284,7 +291,8 @@ def remember(path: Path, added: str) -> None:
 
 
 def _holds(there: Trust, one: Trust) -> bool:
-    return set(one.logs) <= set(there.logs) and set(one.keys) <= set(there.keys)
+    has_keys = set(one.logs) <= set(there.logs) and set(one.keys) <= set(there.keys)
+    return has_keys and set(one.authorities) <= set(there.authorities)
 
 
 def _spoken(moment: datetime) -> str:
@@ -334,8 +342,11 @@ def _operator(table: _OperatorTable, where: str) -> Operator:
 def _authority(table: _AuthorityTable, path: Path) -> Authority:
     where = f"{path}, tsa {table.name!r}"
     try:
-        pem = table.root if "-----BEGIN" in table.root else (path.parent / table.root).read_text(encoding="ascii")
-        x509.load_pem_x509_certificate(pem.encode())
-    except (OSError, ValueError) as wrong:
+        inline = "-----BEGIN" in table.root
+        pem = table.root.encode() if inline else (path.parent / table.root).read_bytes()
+        certificates = timestamp.certificates(pem, where)
+    except (OSError, ValueError, FormatError) as wrong:
         raise JobError(f"{where}: root is neither a PEM certificate nor a file that holds one: {wrong}") from None
-    return Authority(table.name, table.root)
+    if not any(each.issuer == each.subject for each in certificates):
+        raise JobError(f"{where}: root holds no root certificate, one that its own subject issued")
+    return Authority(table.name, certificates)
