@@ -3,16 +3,23 @@
 import json
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+import archives
 from archives import SEED, VIDEO, Made, archive, begun, captured, exchange
+from authorities import Tsa, new_tsa, serving
 from muniment import catalogue
+from muniment.capture import commit, stamping
+from muniment.capture.sealing import Clock
 from muniment.errors import JobError
 from muniment.export import Wanted, disclose
 from muniment.model import Kind, Record, Role
 from muniment.report import document
+from muniment.rules import Rules
+from muniment.verify.trust import authority_lines
 from packets import VERIFIERS, all_asked, asked, judged, packet
 
 COOKIE = b"session=7f3e9a55c0ffee"
@@ -175,3 +182,56 @@ def test_what_is_said_of_a_packet_can_be_read_by_programs(whole: Path, trust: Pa
     found = json.loads(document.render(judged(whole, trust)))
     assert found["verdict"] == "pass"
     assert found["counts"]["records"] == 3
+
+
+@pytest.fixture(scope="module")
+def tsa(tmp_path_factory: pytest.TempPathFactory) -> Tsa:
+    return new_tsa(tmp_path_factory.mktemp("tsa") / "alpha", "Alpha", "rsa", intermediate=True)
+
+
+@pytest.fixture(scope="module")
+def timed(tsa: Tsa, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Give a packet of a capture whose opening and statement were stamped, and the trust for it."""
+    base = tmp_path_factory.mktemp("timed")
+    made = begun(base)
+    rules = Rules(allow_net=("127.0.0.0/8",), dns=False)
+    with serving(tsa.reply) as served:
+        asked = (stamping.Authority(tsa.name, served.url, tsa.roots),)
+        terms = stamping.Terms(rules, Clock(), 10)
+        with archives.drafted(made, archives.article("a"), datetime.now(UTC) - timedelta(seconds=20)) as capture:
+            size = stamping.newest(made.archive)
+            tokens = tuple(each.digest for each in stamping.stamp(made.archive, asked, size, terms) if each.digest)
+            assert tokens
+            quoting = replace(capture, place=replace(capture.place, tokens=tokens))
+            done = commit.commit(quoting, commit.Ending(3, 2))
+        stamping.stamp(made.archive, asked, stamping.newest(made.archive), terms)
+    made = replace(made, captures=(done.id,))
+    trust = base / "trust.toml"
+    believed = (made.home / "trust.toml").read_text(encoding="utf-8") + authority_lines(tsa.name, tsa.roots)
+    trust.write_text(believed, encoding="utf-8")
+    return packet(made, base / "packet", 7), trust
+
+
+@pytest.mark.parametrize("verifier", VERIFIERS)
+def test_the_time_of_a_packet_is_proved_by_each_verifier(timed: tuple[Path, Path], verifier: str) -> None:
+    found = asked(verifier, *timed)
+    assert found.status == 0, found.text
+    assert "existed by" in found.text
+    assert ("Sealed between" in found.text) == (verifier != "verify.sh")
+
+
+def test_a_time_by_an_authority_that_nobody_names_is_undecided(timed: tuple[Path, Path], tmp_path: Path) -> None:
+    known = timed[1].read_text(encoding="utf-8").partition("[[tsa]]")[0]
+    (tmp_path / "trust.toml").write_text(known, encoding="utf-8")
+    for verifier, found in all_asked(timed[0], tmp_path / "trust.toml").items():
+        assert found.status == 4, (verifier, found.text)
+
+
+@pytest.mark.parametrize("name", ["stamps", "opening.stamps"])
+def test_a_token_over_another_checkpoint_fails(timed: tuple[Path, Path], tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(timed[0], tmp_path / "packet")
+    tokens = {each: next(folder.rglob(f"{each}/*.tsr")) for each in ("stamps", "opening.stamps")}
+    other = next(path for each, path in tokens.items() if each != name)
+    tokens[name].write_bytes(other.read_bytes())
+    for verifier, found in all_asked(folder, timed[1]).items():
+        assert found.status == 1, (verifier, found.text)

@@ -20,11 +20,12 @@ from muniment.log.note import open_checkpoint, unverified_checkpoint
 from muniment.log.proof import SUFFIX, Proof
 from muniment.manifest import Statement
 from muniment.model import Check, Record, Verdict
-from muniment.verification import Verification
+from muniment.verification import Verification, Word
 from muniment.verify.checks import Depth, Findings, Outside, Scope, finding
 from muniment.verify.conclusion import overall
 from muniment.verify.files import content, digested, extra_files, listed
 from muniment.verify.logs import Logs
+from muniment.verify.outsiders import check_outsiders
 from muniment.verify.records import check_alone
 from muniment.verify.statements import Sealed, agree, read_statement
 from muniment.verify.trust import Trust
@@ -35,6 +36,8 @@ __all__ = ["is_packet", "verify_packet"]
 _FOR_PEOPLE: Final = frozenset({"VERIFY.md", "verify.sh", "verify.py"})
 _KEYS: Final = re.compile(r"keys/[A-Za-z0-9.-]+\.(?:pem|vkey)")
 _LINE: Final = re.compile(r"(?P<capture>[^/]+)/records/(?P<n>[1-9][0-9]{0,15})\.json")
+_WORDS: Final = frozenset({Word.INTACT, Word.SIGNED, Word.TIME_PROVED, Word.WITNESSED})
+"""What can be said of a packet: the rest of the log, and of the archive, is not in it."""
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _READABLE: Final = 64 << 20
 _LONGEST_LINE: Final = 1 << 20
@@ -81,8 +84,8 @@ def verify_packet(packet: Path, trust: Trust) -> Verification:
         counts=scope.findings.counts | {"logs": 0, "files": len(scope.findings.accounted)},
         not_checked=("Everything else that the archive holds: a packet shows nothing of it.",),
         proves=tuple(_proves(scope, verdict)),
+        words=tuple(each for each in said(scope.findings.made) if each.word in _WORDS),
         does_not_prove=tuple(_does_not_prove()),
-        words=said(scope.findings.made),
     )
 
 
@@ -90,10 +93,12 @@ def _check_capture(scope: Scope, capture: str, paths: Sequence[str]) -> None:
     statement = read_statement(scope, Logs(), capture, PurePosixPath(capture, "statement.dsse.json"))
     if statement is None:
         return
-    said = statement.unverified
-    if said is not None:
-        agree(scope, Check.STATEMENT, statement.path, [("capture", capture, said.capture)])
-    _check_log(scope, capture, statement)
+    sealed = statement.unverified
+    if sealed is not None:
+        agree(scope, Check.STATEMENT, statement.path, [("capture", capture, sealed.capture)])
+    index = _check_log(scope, capture, statement)
+    if sealed is not None and index is not None:
+        check_outsiders(scope, capture, sealed, index, paths)
     matches = (_LINE.fullmatch(path) for path in paths)
     lines = sorted(int(match["n"]) for match in matches if match and match["capture"] == capture)
     if not lines:
@@ -102,16 +107,17 @@ def _check_capture(scope: Scope, capture: str, paths: Sequence[str]) -> None:
     for number in lines:
         at = f"{capture}/records/{number}"
         line = scope.findings.attempt(Check.MANIFEST, f"{at}.json", partial(_line, scope, at))
-        if line is not None and said is not None:
-            _check_record(scope, _Place(line, at, f"{capture}:{line.n} ({line.url})"), said, paths)
+        if line is not None and sealed is not None:
+            _check_record(scope, _Place(line, at, f"{capture}:{line.n} ({line.url})"), sealed, paths)
 
 
-def _check_log(scope: Scope, capture: str, statement: Sealed[Statement]) -> None:
-    """Check that the checkpoint commits to the statement, and that a log that is trusted signed it."""
+def _check_log(scope: Scope, capture: str, statement: Sealed[Statement]) -> int | None:
+    """Check that the checkpoint commits to the statement and that a trusted log signed it; return the leaf's index."""
     where, path = f"{capture}/checkpoint", f"{capture}/statement{SUFFIX}"
     note = scope.findings.attempt(Check.CHECKPOINT, where, lambda: content(scope, where))
     if note is None:
-        return
+        return None
+    proved: list[int] = []
 
     def signed() -> str:
         checkpoint = open_checkpoint(note, scope.trust.logs, where)
@@ -125,10 +131,12 @@ def _check_log(scope: Scope, capture: str, statement: Sealed[Statement]) -> None
         leaf = Leaf(LeafType.CAPTURE, capture, statement.digest).encode()
         inclusion = tree.InclusionProof(proof.index, claimed.size, proof.hashes)
         tree.verify_inclusion(inclusion, tree.leaf_hash(leaf), claimed.root, path)
+        proved.append(proof.index)
         return f"leaf {proof.index} of {claimed.size:,} under the root that the checkpoint names"
 
     scope.findings.add(finding(Check.CHECKPOINT, where, signed))
     scope.findings.add(finding(Check.LOG_ENTRY_CAPTURE, path, entered))
+    return proved[0] if proved else None
 
 
 def _line(scope: Scope, at: str) -> Record:
@@ -231,6 +239,8 @@ def _proves(scope: Scope, verdict: Verdict) -> Iterator[str]:
             "Every byte of the records and payloads here is the byte that the archive held when it sealed them, by a "
             f"key of {names}, whom you trust; and the archive's log committed to that seal."
         )
+        proved = [each for each in scope.findings.made if each.check is Check.TIME_PROVED]
+        yield from (f"{each.subject}: {each.detail}" for each in proved if each.verdict is Verdict.PASS)
 
 
 def _does_not_prove() -> Iterator[str]:

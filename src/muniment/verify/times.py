@@ -5,7 +5,7 @@ since, and was not renewed, is another check.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
@@ -22,12 +22,22 @@ from muniment.timestamp import Proved
 from muniment.verify.checks import Scope, finding, judged
 from muniment.verify.files import content
 
-__all__ = ["TOLERANCE", "Proof", "Times", "check_time", "read_times"]
+__all__ = ["TOLERANCE", "Proof", "Stamp", "Times", "check_time", "check_token", "read_times"]
 
 TOLERANCE: Final = timedelta(minutes=5)
 """How far the clock that claimed a time and the authority's may lie apart before one contradicts the other."""
 
 _KINDS: Final = (".tsr", ".tsq", ".pem")
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A token where it lies, and the checkpoint that it is over: of which log, how many leaves, and in which file."""
+
+    origin: str
+    size: int
+    path: str
+    over: PurePosixPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +93,7 @@ def read_times(scope: Scope, there: tuple[tuple[str, bool], ...]) -> Times:
         scope.findings.accounted.add(path)
         if path.endswith(".tsr"):
             found.there[origin, size].add(layout.token_digest(PurePosixPath(path).name))
-            proved: list[Proved] = []
-            scope.findings.add(finding(Check.TIME_TOKEN, path, lambda: _said(scope, path, files, proved)))  # noqa: B023 - called at once
-            found.proofs += [Proof(origin, size, path, each) for each in proved]
+            found.proofs += check_token(scope, Stamp(origin, size, path, layout.checkpoint_at(origin, size)), files)
         elif str(PurePosixPath(path).with_suffix(".tsr")) not in files:
             detail = "A request or a chain without its token: the stamp was cut short, and counts for nothing."
             scope.findings.note(Check.TIME_TOKEN, path, Verdict.ABSENT, detail)
@@ -106,8 +114,16 @@ def _place(path: str) -> tuple[str, int] | None:
     return (origin, int(size)) if is_one else None
 
 
-def _said(scope: Scope, path: str, files: set[str], proved: list[Proved]) -> str:
-    """Verify the token *path*, put what it proves into *proved*, and return that in words."""
+def check_token(scope: Scope, stamp: Stamp, files: Collection[str]) -> list[Proof]:
+    """Check the token that *stamp* names, with what lies beside it among *files*; return what it proves, or nothing."""
+    proved: list[Proved] = []
+    scope.findings.add(finding(Check.TIME_TOKEN, stamp.path, lambda: _said(scope, stamp, files, proved)))
+    return [Proof(stamp.origin, stamp.size, stamp.path, each) for each in proved]
+
+
+def _said(scope: Scope, stamp: Stamp, files: Collection[str], proved: list[Proved]) -> str:
+    """Verify the token of *stamp*, put what it proves into *proved*, and return that in words."""
+    path = stamp.path
     pure = PurePosixPath(path)
     octets = _small(scope, pure)
     digest = Digest.of_bytes(octets)
@@ -118,14 +134,13 @@ def _said(scope: Scope, path: str, files: set[str], proved: list[Proved]) -> str
     beside = timestamp.certificates(_small(scope, chain), chain) if str(chain) in files else ()
     token = timestamp.read(octets, path)
     request = timestamp.read_request(_small(scope, asked), asked) if str(asked) in files else None
-    origin, size = _place(path) or ("", 0)
-    checkpoint = content(scope, layout.checkpoint_at(origin, size))
+    checkpoint = content(scope, stamp.over)
     found = _by_any(scope, token, checkpoint, beside)
     if request is not None and (request.nonce, request.imprint) != (token.nonce, token.imprint):
         raise IntegrityError(asked, expected="the request that this token answers", found="another one")
     proved.append(found)
     return (
-        f"{found.authority!r} signed that the checkpoint of {size:,} leaves existed at {spoken(found.at)}"
+        f"{found.authority!r} signed that the checkpoint of {stamp.size:,} leaves existed at {spoken(found.at)}"
         f"{_give_or_take(found.accuracy)}"
     )
 
