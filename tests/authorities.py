@@ -75,7 +75,7 @@ class Issued:
         return Issued(made.sign(self.key, hashes.SHA256()), key)
 
 
-def new_root(name: str, kind: str, days: tuple[float, float] = (-2, 7300)) -> Issued:
+def new_root(name: str, kind: str, days: tuple[float, float] = (-2, 9000)) -> Issued:
     key = new_key(kind)
     made = _builder(name, named(name), key, days)
     made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
@@ -134,7 +134,7 @@ def new_tsa(
     """Return a new authority; *inside* says whether its chain is put into its tokens."""
     folder.mkdir(parents=True)
     top = root or new_root(f"{name} Root", kind)
-    issuer = top.issue(f"{name} Intermediate", new_key(kind), authority=True) if intermediate else top
+    issuer = top.issue(f"{name} Intermediate", new_key(kind), authority=True, days=(-2, 9000)) if intermediate else top
     leaf = issuer.issue(f"{name} Time", new_key(kind), days=days, purposes=purposes)
     within = [issuer.certificate, top.certificate] if intermediate else [top.certificate]
     _write(folder, leaf, within if inside else [], top, ess)

@@ -271,6 +271,7 @@ def _printed(made: Made, *arguments: str) -> Any:
         ("trust-1", ["trust", "show"]),
         ("checkpoint-1", ["log", "checkpoint"]),
         ("disclosed-1", ["disclose", "ID:3", "--out", "NEW"]),
+        ("renewed-1", ["renew", "--digest", "sha512", "--tsa", "http://127.0.0.1:1/", "--tsa-root", "ROOT"]),
         ("stamp-1", ["stamp", "--tsa", "http://127.0.0.1:1/", "--tsa-root", "ROOT"]),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else value,

@@ -25,6 +25,7 @@ __all__ = [
     "cosignatures",
     "event",
     "event_id",
+    "event_list",
     "event_named",
     "event_unfinished",
     "events",
@@ -220,6 +221,11 @@ def unlogged(name: str) -> PurePosixPath:
     """Return where the sealed event *name* lies until the log holds it."""
     path = event(name)
     return path.with_name(path.name + OPEN_SUFFIX)
+
+
+def event_list(name: str, algorithm: str) -> PurePosixPath:
+    """Return the path of the list, in the form of sha256sum, that belongs to the renewal *name*."""
+    return event(name).with_name(f"{name}.{algorithm}")
 
 
 def logs() -> PurePosixPath:

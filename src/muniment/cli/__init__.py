@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "disclose": "muniment.cli.disclose:disclose",
     "certify": "muniment.cli.certify:certify",
     "stamp": "muniment.cli.stamp:stamp",
+    "renew": "muniment.cli.renew:renew",
     "recover": "muniment.cli.recover:recover",
     "log": "muniment.cli.log:log",
     "trust": "muniment.cli.trust:trust",

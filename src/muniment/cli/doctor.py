@@ -8,18 +8,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from muniment.cli import Room, echo_json, json_option, tell
 
 if TYPE_CHECKING:
+    from muniment.capture.archive import Archive
     from muniment.cli.trial import Seen
 
 __all__ = ["doctor"]
+
+_A_YEAR: Final = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +202,21 @@ def _places(room: Room) -> Iterator[_Symptom]:
     yield _Symptom("root store", store.is_file(), str(store), f"{sys.executable} -m pip install certifi")
 
 
+def _times(archive: "Archive") -> Iterator[_Symptom]:
+    """Say how long the newest tokens last: a year is what it takes to find another authority in time."""
+    from muniment.capture.renewal import lapses
+
+    last = lapses(archive)
+    if last is None:
+        words = "no authority has stamped the log; `muniment stamp` asks one that muniment.toml names under [[tsa]]"
+        yield _Symptom("trusted time", fit=True, found=words)
+        return
+    size, ends = last
+    remedy = "muniment renew, with an authority whose certificate lasts longer, before that day"
+    words = f"the tokens over the checkpoint of {size:,} leaves lapse on {ends:%Y-%m-%d}"
+    yield _Symptom("trusted time", ends - datetime.now(UTC) > _A_YEAR, words, remedy)
+
+
 def _archive(room: Room) -> Iterator[_Symptom]:
     from muniment import durable, layout
     from muniment.capture.archive import limits
@@ -219,6 +238,7 @@ def _archive(room: Room) -> Iterator[_Symptom]:
         yield _Symptom("keys", not lacking, found, "muniment keys restore FILE brings a key back from a backup")
     except MunimentError as wrong:
         yield _Symptom("keys", fit=False, found=str(wrong), remedy="only verifying and reading work without them")
+    yield from _times(archive)
     space, floor = durable.free(archive.root), limits(archive.settings.limits, Limits()).min_free
     remedy = f"make room: a capture does not begin below {spoken_size(floor)} (min-free)"
     yield _Symptom("free space", space >= floor, f"{space // 10**6:,} MB", remedy)

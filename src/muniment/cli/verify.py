@@ -34,6 +34,12 @@ __all__ = ["outside_of", "trust_of", "verify"]
 )
 @click.option("--strict", is_flag=True, help="What matters and is not there (witnesses, time) is not passed over.")
 @click.option("--payloads", is_flag=True, help="Decode every payload too and check what it decodes to.")
+@click.option(
+    "--at",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Say what will have lapsed by this day (YYYY-MM-DD); otherwise by now.",
+)
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Write the report as one page into this file.")
 @json_option
 @click.pass_obj
@@ -46,6 +52,7 @@ def verify(  # noqa: PLR0913 - one argument for each option
     against: tuple[Path, ...],
     strict: bool,
     payloads: bool,
+    at: datetime | None,
     page: Path | None,
     as_json: bool,
 ) -> int:
@@ -74,7 +81,7 @@ def verify(  # noqa: PLR0913 - one argument for each option
         found = verify_packet(root, trust)
     else:
         depth = Depth.PAYLOADS if payloads else Depth.RECORDS
-        outside = replace(outside_of(room, root), against=kept, strict=strict)
+        outside = replace(outside_of(room, root), against=kept, strict=strict, at=_day(at))
         found = verified(root, trust, only=only, depth=depth, outside=outside)
     shown = f"{root}, capture {only}" if only else str(root)
     if page is not None:
@@ -87,6 +94,10 @@ def verify(  # noqa: PLR0913 - one argument for each option
         colour = terminal.coloured(os.environ, terminal=sys.stdout.isatty())
         click.echo(terminal.render(found, archive=shown, colour=colour), nl=False, color=colour)
     return found.exit
+
+
+def _day(at: datetime | None) -> datetime:
+    return at.replace(tzinfo=UTC) if at else datetime.now(UTC)
 
 
 def _what(room: Room, path: str | None) -> tuple[Path, str | None]:

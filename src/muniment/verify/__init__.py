@@ -20,6 +20,7 @@ from muniment.verify.keychanges import check_key_changes
 from muniment.verify.keys import check_public_keys, note_separation
 from muniment.verify.logs import read_logs
 from muniment.verify.packet import is_packet, verify_packet
+from muniment.verify.renewals import check_renewals
 from muniment.verify.trust import Trust
 
 __all__ = ["Depth", "Outside", "Trust", "is_packet", "verify", "verify_packet"]
@@ -59,6 +60,7 @@ def verify(
     never_begun = frozenset() if logs.damaged else captures - _begun(there) - logs.places.keys() - alive
     check_events(scope, logs, paths)
     check_key_changes(scope)
+    check_renewals(scope, logs, paths)
     for capture in sorted(captures if only is None else {only}):
         if capture in never_begun:
             note_never_begun(scope, capture)

@@ -65,6 +65,8 @@ def _not_checked(scope: Scope, only: str | None) -> Iterator[str]:
             "Payload digests: every stored record was digested; what its body decodes to was not (ask for it with "
             "--payloads)."
         )
+        if any(each.check is Check.TIME_LAPSE and each.subject.endswith(".sha512") for each in scope.findings.made):
+            yield "The second digests that a renewal lists: they are held against the files with --payloads."
     if only is not None:
         yield "Other captures of this archive, and files that nothing accounts for."
     if scope.findings.handshakes:
