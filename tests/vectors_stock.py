@@ -7,8 +7,10 @@ from pathlib import Path
 import attacks_on_archives  # noqa: F401 - each enters its attacks
 import attacks_on_packets  # noqa: F401
 import attacks_on_pieces  # noqa: F401
+import attacks_on_testimony
 from archives import Made, archive, begun, captured
 from attack import EVIDENCE, Bench
+from authorities import Tsa, new_tsa
 from muniment import layout
 from muniment.log.journal import Journal
 from packets import packet
@@ -23,6 +25,8 @@ class Stock(Made):
     before: Made
     other_packet: Path
     stranger_packet: Path
+    attested: Made
+    tsa: Tsa
 
 
 def stocked(base: Path) -> Stock:
@@ -33,6 +37,8 @@ def stocked(base: Path) -> Stock:
     shutil.copytree(made.home, base / "twin-home")
     twin = captured(replace(made.copied(base / "twin"), home=base / "twin-home"), "c")
     (base / "stranger").mkdir()
+    (base / "attested").mkdir()
+    tsa = new_tsa(base / "tsa", "Alpha", "rsa", intermediate=True)
     stranger = archive(base / "stranger", "a")
     return Stock(
         **{name: getattr(made, name) for name in ("root", "home", "captures")},
@@ -41,6 +47,8 @@ def stocked(base: Path) -> Stock:
         before=before,
         other_packet=packet(made, base / "other-packet", 7, 8, 3, capture=1),
         stranger_packet=packet(stranger, base / "stranger-packet", 7, 8, 3),
+        attested=attacks_on_testimony.attested(base / "attested", tsa),
+        tsa=tsa,
     )
 
 
@@ -48,16 +56,18 @@ def bench(stock: Stock, kind: str, place: Path) -> Bench:
     """Return a bench below *place* for an attack on a *kind* of thing."""
     place.mkdir(parents=True)
     evidence = place / EVIDENCE
-    if kind == "archive":
-        stock.copied(evidence)
+    trust = place / "trust.toml"
+    shutil.copy(stock.home / "trust.toml", trust)
+    if kind in {"archive", "attested"}:
+        (stock if kind == "archive" else stock.attested).copied(evidence)
         shutil.rmtree(evidence / "work")
     elif kind == "packet":
         packet(stock, evidence, 7, 8, 3)
     else:
         evidence.mkdir()
         _piece(stock, kind, evidence)
-    trust = place / "trust.toml"
-    shutil.copy(stock.home / "trust.toml", trust)
+    if kind == "attested":
+        trust.write_text(attacks_on_testimony.trusting(stock.attested, stock.tsa), encoding="utf-8")
     return Bench(evidence, trust, place / "old-checkpoint", stock)
 
 

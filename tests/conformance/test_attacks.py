@@ -23,6 +23,7 @@ from packets import VERIFIERS, asked
 from vectors_stock import bench, stocked
 
 LISTED = json.loads(EXPECTED.read_text(encoding="utf-8"))
+WHOLE = frozenset({"archive", "attested", "packet"})
 KINDS = sorted({each["kind"] for each in LISTED.values()})
 
 
@@ -61,7 +62,7 @@ def piece(folder: Path, kind: str) -> str:
 def test_each_attack_is_found_for_its_own_reason(name: str, tmp_path: Path) -> None:
     expected = LISTED[name]
     folder = unpack(name, tmp_path)
-    if expected["kind"] not in {"archive", "packet"}:
+    if expected["kind"] not in WHOLE:
         assert piece(folder, expected["kind"]) == expected["verdict"]
         return
     found = whole(folder, expected["kind"])
@@ -86,7 +87,7 @@ def test_each_attack_on_a_packet_is_found_by_the_programs_in_it(name: str, tmp_p
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_the_attacks_were_made_from_is_sound(kind: str, tmp_path: Path) -> None:
     bench(stocked(tmp_path), kind, tmp_path / "sound")
-    if kind in {"archive", "packet"}:
+    if kind in WHOLE:
         found = whole(tmp_path / "sound", kind)
         assert found.verdict is Verdict.PASS, [each for each in found.findings if _weighs(each)]
     else:
