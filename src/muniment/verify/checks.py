@@ -41,8 +41,8 @@ class Outside:
     ``remembered`` gives the newest checkpoint that this machine has seen of a log, by origin. ``origins`` are logs
     that ought to be here. ``against`` are old checkpoints that somebody kept, each with its name. ``strict`` says that
     what matters and is absent is not passed over. ``host_keys`` are the keyids whose private keys lie on this machine.
-    ``progress`` is told each file's path and how many octets of it were read since the last time. ``at`` is the day for which
-    it is asked which tokens have lapsed; None asks for none.
+    ``progress`` is told each file's path and how many octets of it were read since the last time. ``at`` is the
+    day for which it is asked which tokens have lapsed; None asks for none.
     """
 
     remembered: Callable[[str], bytes | None] = _nothing
