@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from selectolax.lexbor import LexborHTMLParser
 
-from muniment import canonical, extract, manifest, sample, settings
+from muniment import canonical, extract, manifest, sample, settings, timestamp
 from muniment.capture.archive import Settings
 from muniment.catalogue import facts
 from muniment.digest import Digest
@@ -532,6 +532,7 @@ WARCS: Final = {
 SETTINGS: Final = (
     b'# a comment\n[archive]\nname = "Case 017"\norigin = "case.abcdef"\noperator = "Desk 1"\n'
     b'created = "2024-12-10T09:30:12Z"\n[capture]\ncited = 3\ntls = "strict"\nca-file = ["a.pem"]\n'
+    b'[[tsa]]\nname = "A"\nurl = "http://tsa.example/"\nroot = "root.pem"\n'
     b'[limits]\nmax-time = "15m"\nmax-bytes = "5GiB"\nmax-resources = 2000\n'
 )
 TOML_WORDS: Final = words(
@@ -664,4 +665,37 @@ TLS: Final = {
     ),
 }
 
-PARSERS: Final = HTTP | HTML | EVIDENCED | WARCS | PEOPLE | WORDS | TLS
+# Time
+
+STAMPS: Final = Path(__file__).parent / "vectors" / "timestamps"
+STAMPED: Final = (STAMPS / "message").read_bytes()
+ROOTS: Final = tuple(
+    root for name in ("ec", "rsa") for root in timestamp.certificates((STAMPS / f"{name}.pem").read_bytes(), name)
+)
+
+
+def _token(octets: bytes) -> None:
+    proved = timestamp.verified(timestamp.read(octets, "here"), STAMPED, ROOTS)
+    assert proved.at.year == 2026, "a changed token proves what the whole one did, or nothing"
+
+
+TIME: Final = {
+    "time-stamp token": Parser(
+        [(STAMPS / f"{name}.tsr").read_bytes() for name in ("ec", "rsa")],
+        (b"\x30\x80", b"\x31", b"\xa0\x82", b"\x02\x01\x00", b"\x04\x20", b"20261125203128Z", b"\x06\x0b\x2a"),
+        _token,
+        (FormatError, IntegrityError, TrustError),
+    ),
+    "time-stamp request": Parser(
+        [(STAMPS / f"{name}.tsq").read_bytes() for name in ("ec", "rsa")],
+        (b"\x30", b"\x02\x09", b"\x04\x20", b"\x01\x01\xff"),
+        lambda octets: timestamp.read_request(octets, "here"),
+    ),
+    "time-stamp chain": Parser(
+        [(STAMPS / f"{name}.pem").read_bytes() for name in ("ec", "rsa")],
+        words("-----BEGIN -----END CERTIFICATE ----- MII AAAA =="),
+        lambda octets: timestamp.certificates(octets, "here"),
+    ),
+}
+
+PARSERS: Final = HTTP | HTML | EVIDENCED | WARCS | PEOPLE | WORDS | TLS | TIME

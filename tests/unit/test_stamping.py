@@ -373,6 +373,45 @@ def test_a_post_dated_statement_fails(made: archives.Made, tsa: Tsa) -> None:
     assert "post-dated, or by a wrong clock" in failed.found
 
 
+def test_an_insider_who_holds_every_key_and_rewrites_everything_is_found_by_the_tokens_alone(
+    made: archives.Made, tsa: Tsa, tmp_path: Path
+) -> None:
+    stamped(made, tsa)
+    believed = trusting(made, tsa)
+    # The same keys, the same name of the log, another past; nothing on this machine remembers the old one.
+    made.archive.remembered.unlink()
+    forged = replace(made, root=tmp_path / "forged", captures=())
+    for name in ("archive", "manifests", "work"):
+        (forged.root / name).mkdir(parents=True)
+    shutil.copy(made.root / "muniment.toml", forged.root)
+    forged = now_captured(forged, "z", ago=timedelta(days=2))
+    old = forged.path(layout.stamps(made.origin, 2))
+    shutil.copytree(made.path(layout.stamps(made.origin, 2)), old)
+    failed = only(found(forged, believed))
+    assert (failed.check, failed.expected.startswith("a token over sha256:")) == (Check.TIME_TOKEN, True)
+    # Without the old tokens, new ones prove no time before now.
+    shutil.rmtree(old)
+    stamped(forged, tsa)
+    assert only(found(forged, believed, Check.TIME_PROVED)).verdict is Verdict.UNVERIFIABLE
+
+
+def test_a_strict_verifier_does_not_pass_over_what_no_authority_confirms(made: archives.Made, tsa: Tsa) -> None:
+    strict = replace(made.outside, strict=True)
+    for whom, verdict in (((), Verdict.UNVERIFIABLE), ((tsa,), Verdict.PASS)):
+        stamped(made, *whom)
+        findings = verify(made.root, trusting(made, tsa), outside=strict).findings
+        assert only([each for each in findings if each.check is Check.TIME_PROVED]).verdict is verdict
+
+
+def test_a_stamped_log_is_anchored_as_far_as_its_token_covers_it(made: archives.Made, tsa: Tsa) -> None:
+    stamped(made, tsa)
+    anchored = only(found(made, trusting(made, tsa), Check.ANCHORED))
+    assert (anchored.verdict, anchored.detail.startswith("stamped: ")) == (Verdict.PASS, True)
+    more = now_captured(made, "b")
+    assert only(found(more, trusting(more, tsa), Check.ANCHORED)).verdict is Verdict.ABSENT
+    assert only(found(made, made.trust, Check.ANCHORED)).verdict is Verdict.ABSENT
+
+
 # Captures
 
 

@@ -42,6 +42,12 @@ name = {name}
 origin = {origin}
 operator = {operator}
 created = {created}
+
+# Who confirms the time: time-stamping authorities, best two of different operators; see docs/time.md.
+# [[tsa]]
+# name = "First"
+# url = "https://tsa.example/tsr"
+# root = "first-root.pem"
 """
 
 

@@ -88,11 +88,12 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.pass_obj
 def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: Any) -> int:
     """Capture URL with everything it rests on: images, styles, media, embedded pages, and with --cited its sources."""
-    from muniment.capture import commit
+    from muniment.capture import commit, stamping
     from muniment.capture.recovery import left_open
     from muniment.cli import read_passphrase
     from muniment.cli.hand import Hand
     from muniment.cli.recover import recovered
+    from muniment.cli.stamp import believed
     from muniment.message.url import spoken
     from muniment.report.words import safe
     from muniment.seal.keys import is_locked
@@ -123,6 +124,7 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
     hand = Hand() if rules.interactive else None
     desk = commit.Desk(archive, held, rules, commit.Clock(), browser, hand)
     done = commit.capture(seed, desk, stop=stop, said=_quiet if quiet else _progress, told=_told)
+    believed(room, archive, stamping.authorities(archive))
     for stamped in done.stamped:
         if stamped.pending:
             tell(f"Not stamped by {safe(stamped.authority)}: {safe(stamped.pending)}. `muniment stamp` asks again.")

@@ -1,6 +1,8 @@
 """Time-stamp tokens (RFC 3161) as they are read: strictly, within bounds, and without believing any of it."""
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -10,6 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 from rfc3161_client import TimeStampResponse
 
 from muniment.digest import Digest
@@ -139,8 +142,9 @@ def certificates(pem: bytes, where: object) -> tuple[x509.Certificate, ...]:
     if len(pem) > LONGEST:
         raise FormatError(where, expected=f"certificates of at most {LONGEST} octets", found=f"{len(pem)}")
     try:
-        found = tuple(x509.load_pem_x509_certificates(pem))
-        _read_throughout(found)
+        with _in_silence():
+            found = tuple(x509.load_pem_x509_certificates(pem))
+            _read_throughout(found)
     except _REFUSALS as wrong:
         raise FormatError(where, expected="certificates in PEM", found=repr(wrong)[:200]) from None
     return found
@@ -222,8 +226,9 @@ def _token(octets: bytes, response: TimeStampResponse, where: str) -> Token:
     oid = info.message_imprint.hash_algorithm.dotted_string
     if oid not in _OIDS:
         raise Unsupported(where, expected="an imprint by SHA-256, SHA-384 or SHA-512", found=oid)
-    found = tuple(x509.load_der_x509_certificate(each) for each in sorted(signed.certificates))
-    _read_throughout(found)
+    with _in_silence():
+        found = tuple(x509.load_der_x509_certificate(each) for each in sorted(signed.certificates))
+        _read_throughout(found)
     at = info.gen_time
     accuracy = info.accuracy
     return Token(
@@ -245,6 +250,14 @@ def _token(octets: bytes, response: TimeStampResponse, where: str) -> Token:
         certificates=found,
         where=where,
     )
+
+
+@contextmanager
+def _in_silence() -> Iterator[None]:
+    """Take in silence what cryptography takes with a warning: old authorities have odd certificates."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        yield
 
 
 def _read_throughout(found: Iterable[x509.Certificate]) -> None:

@@ -93,10 +93,14 @@ def read_times(scope: Scope, there: tuple[tuple[str, bool], ...]) -> Times:
         scope.findings.accounted.add(path)
         if path.endswith(".tsr"):
             found.there[origin, size].add(layout.token_digest(PurePosixPath(path).name))
-            found.proofs += check_token(scope, Stamp(origin, size, path, layout.checkpoint_at(origin, size)), files)
+            good = check_token(scope, Stamp(origin, size, path, layout.checkpoint_at(origin, size)), files)
+            found.proofs += good
+            if good:
+                scope.findings.stamped[origin] = max(size, scope.findings.stamped.get(origin, 0))
         elif str(PurePosixPath(path).with_suffix(".tsr")) not in files:
             detail = "A request or a chain without its token: the stamp was cut short, and counts for nothing."
             scope.findings.note(Check.TIME_TOKEN, path, Verdict.ABSENT, detail)
+            scope.findings.pending.add(origin)
     return found
 
 
@@ -173,7 +177,7 @@ def check_time(scope: Scope, times: Times, said: Statement, path: str, place: tu
     try:
         since = _since(times, said, path)
         if first is None:
-            scope.findings.note(Check.TIME_PROVED, path, Verdict.ABSENT, _unproved(times, place))
+            scope.findings.note(Check.TIME_PROVED, path, scope.lacking, _unproved(times, place))
             return
         _refuse_contradiction(said, since, first, path)
         _refuse_late_opening(said, times, path)
