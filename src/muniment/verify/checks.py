@@ -41,8 +41,9 @@ class Outside:
     ``remembered`` gives the newest checkpoint that this machine has seen of a log, by origin. ``origins`` are logs
     that ought to be here. ``against`` are old checkpoints that somebody kept, each with its name. ``strict`` says that
     what matters and is absent is not passed over. ``host_keys`` are the keyids whose private keys lie on this machine.
-    ``progress`` is told each file's path and how many octets of it were read since the last time. ``at`` is the day for which
-    it is asked which tokens have lapsed; None asks for none.
+    ``pending`` are logs of which a time-stamp was asked for and not got. ``progress`` is told each file's path and how
+    many octets of it were read since the last time. ``at`` is the day for which it is asked which tokens have lapsed;
+    None asks for none.
     """
 
     remembered: Callable[[str], bytes | None] = _nothing
@@ -50,6 +51,7 @@ class Outside:
     against: tuple[tuple[str, bytes], ...] = ()
     strict: bool = False
     host_keys: frozenset[str] = frozenset()
+    pending: frozenset[str] = frozenset()
     progress: Callable[[str, int], None] = _silent
     at: datetime | None = None
 
@@ -78,8 +80,7 @@ class Findings:
     the numbers of connections by what is shown of their handshakes, ``shaken`` marks of those that were seen,
     ``events`` the events that logs hold, by log and in its order,
     ``witnesses`` how many leaves of each log each trusted witness has seen, ``stamped`` how many of each log stand
-    under a time-stamp that is believed, ``kept`` how many an old checkpoint covers that the verifier brought along,
-    ``pending`` the logs of which a time-stamp was asked for and not got.
+    under a time-stamp that is believed, ``kept`` how many an old checkpoint covers that the verifier brought along.
     """
 
     made: list[Finding] = field(default_factory=list)
@@ -92,7 +93,6 @@ class Findings:
     witnesses: dict[str, dict[str, int]] = field(default_factory=dict)
     stamped: dict[str, int] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)
-    pending: set[str] = field(default_factory=set)
 
     def add(self, made: Finding) -> None:
         """Keep *made*."""
