@@ -27,7 +27,7 @@ from pages import DOCS, EXAMPLE, ROOT, Block, anchors, blocks, pages, prose, she
 from walk import walked
 
 FORMATS = DOCS / "formats.md"
-WALKED = (ROOT / "README.md", DOCS / "tutorial.md", DOCS / "json.md", DOCS / "same-picture.md")
+WALKED = (ROOT / "README.md", DOCS / "tutorial.md", DOCS / "json.md", DOCS / "same-picture.md", DOCS / "witnesses.md")
 SCHEMAS = {path.stem: json.loads(path.read_text()) for path in (DOCS / "schemas").glob("*.json")}
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -270,6 +270,7 @@ def _printed(made: Made, *arguments: str) -> Any:
         ("stats-1", ["index", "stats"]),
         ("trust-1", ["trust", "show"]),
         ("checkpoint-1", ["log", "checkpoint"]),
+        ("published-1", ["log", "publish", "NEW"]),
         ("disclosed-1", ["disclose", "ID:3", "--out", "NEW"]),
         ("renewed-1", ["renew", "--digest", "sha512", "--tsa", "http://127.0.0.1:1/", "--tsa-root", "ROOT"]),
         ("stamp-1", ["stamp", "--tsa", "http://127.0.0.1:1/", "--tsa-root", "ROOT"]),

@@ -13,15 +13,17 @@ __all__ = ["Anchors", "anchors"]
 
 @dataclass(frozen=True, slots=True)
 class Anchors:
-    """The largest sizes of a log over which a cosignature lies, and a time-stamp."""
+    """The largest sizes of a log over which a cosignature lies, and a time-stamp; whether one is waited for."""
 
     witnessed: int = 0
     stamped: int = 0
+    is_pending: bool = False
 
     def of(self, index: int) -> Anchor:
         """Return what lies over leaf *index*: whether it is good, and whose it is, only `muniment verify` says."""
+        lacking = Anchor.PENDING if self.is_pending else Anchor.ABSENT
         reached = ((Anchor.WITNESSED, self.witnessed), (Anchor.STAMPED, self.stamped))
-        return next((anchor for anchor, size in reached if size > index), Anchor.ABSENT)
+        return next((anchor for anchor, size in reached if size > index), lacking)
 
 
 def anchors(root: Path, origin: str) -> Anchors:
@@ -30,7 +32,12 @@ def anchors(root: Path, origin: str) -> Anchors:
         cosigned, stamped = layout.checkpoint_at(origin, 1).parent, layout.stamps(origin, 1).parent
     except FormatError:
         return Anchors()
+    try:
+        is_pending = (root / layout.pending_stamps()).read_bytes().strip() not in {b"", b"[]"}
+    except OSError:
+        is_pending = False
     return Anchors(
+        is_pending=is_pending,
         witnessed=max(_sizes(root / cosigned, ".cosig", "*.cosig"), default=0),
         stamped=max(_sizes(root / stamped, "", "*.tsr"), default=0),
     )

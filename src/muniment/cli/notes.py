@@ -3,27 +3,39 @@
 import os
 from pathlib import Path
 
-__all__ = ["note_in"]
+__all__ = ["note_in", "read"]
 
-_LARGEST = 1 << 20
+_LARGEST = 2 << 20
 
 
-def note_in(path: Path) -> bytes:
-    """Return the checkpoint with its signature lines that the file *path* holds; JobError where it holds none.
+def read(path: Path) -> bytes:
+    """Return what the file *path* holds, as far as a note can go; JobError where it cannot be read.
 
-    What a mail program does to lines is undone: ends of lines, empty lines before and after. Nothing is verified.
+    What a mail program does to lines is undone: ends of lines, empty lines before and after.
     """
     from muniment import durable
-    from muniment.errors import FormatError, JobError, StoreError
-    from muniment.log.note import unverified_checkpoint
+    from muniment.errors import JobError, StoreError
 
     try:
         with durable.opened(Path(os.path.realpath(path))) as stream:
             content = stream.read(_LARGEST)
     except StoreError as failure:
         raise JobError(f"{failure}; name the file of a checkpoint, as `muniment log checkpoint` prints it") from failure
-    lines = content.replace(b"\r\n", b"\n").strip(b"\n")
-    note = lines + (b"\n" if lines.count(b"\n\n") else b"\n\n")
+    return content.replace(b"\r\n", b"\n").strip(b"\n") + b"\n"
+
+
+def note_in(path: Path, checkpoint: bytes = b"") -> bytes:
+    """Return the checkpoint with its signature lines that the file *path* holds; JobError where it holds none.
+
+    Signature lines alone, as public witnesses answer, are taken as some on *checkpoint*. Nothing is verified.
+    """
+    from muniment.errors import FormatError, JobError
+    from muniment.log.note import unverified_checkpoint
+
+    content = read(path)
+    if content.startswith("—".encode()):
+        content = checkpoint + content
+    note = content if content.count(b"\n\n") else content + b"\n"
     try:
         unverified_checkpoint(note, path)
     except FormatError as wrong:

@@ -142,6 +142,7 @@ def trust_of(room: Room, file: Path | None) -> "Trust":
 def outside_of(room: Room, root: Path) -> "Outside":
     """Return what this machine knows of logs: their newest checkpoints, and which keys it holds itself."""
     from muniment.capture.archive import opened
+    from muniment.capture.stamping import pending
     from muniment.errors import MunimentError
     from muniment.report.words import safe
     from muniment.seal.keys import export
@@ -160,9 +161,12 @@ def outside_of(room: Room, root: Path) -> "Outside":
         except MunimentError:
             continue  # a damaged key is the business of `muniment keys`, not of verification
     origins: tuple[str, ...] = ()
+    waiting: frozenset[str] = frozenset()
     if (root / "muniment.toml").is_file():
         try:
-            origins = (opened(root, room.home).origin,)
+            archive = opened(root, room.home)
+            origins = (archive.origin,)
+            waiting = frozenset(origins if pending(archive) else ())
         except MunimentError as wrong:
             tell(f"The archive's settings are not used: {safe(str(wrong))}")
-    return Outside(remembered=remembered, origins=origins, host_keys=frozenset(keyids))
+    return Outside(remembered=remembered, origins=origins, host_keys=frozenset(keyids), pending=waiting)

@@ -29,11 +29,15 @@ class WitnessKey(note.Vkey):
 
 @dataclass(frozen=True, slots=True)
 class Cosignature:
-    """A cosignature that was verified: whose it is, the time that the witness says, and the root it stands for."""
+    """A cosignature that was verified: whose it is, the time that the witness says, and the root it stands for.
+
+    ``file`` is the note that holds it alone.
+    """
 
     key: WitnessKey
     at: datetime
     checkpoint: note.Checkpoint
+    file: bytes
 
 
 def cosign(signed: bytes, name: str, signer: Signer, at: datetime) -> bytes:
@@ -62,7 +66,9 @@ def cosignatures(content: bytes, keys: Iterable[WitnessKey], where: object = "co
     found = []
     for name, key_id, signature in parsed.lines:
         if key := known.get((name, key_id)):
-            found.append(Cosignature(key, _verified(key, signature, parsed.text, where), checkpoint))
+            at = _verified(key, signature, parsed.text, where)
+            file = f"{parsed.text}\n{note.signature_line(key, signature)}".encode()
+            found.append(Cosignature(key, at, checkpoint, file))
         else:
             _refuse_disguised((name, key_id, signature), parsed.text, held, where)
     return tuple(found)

@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, Self
 
 from muniment import durable, layout
 from muniment.digest import Digest
 from muniment.errors import FormatError, IntegrityError, NotInLog, StoreError
 from muniment.log import note, tree
+from muniment.log.consistency import Extension
 from muniment.log.leaf import Leaf, unbundle
 from muniment.log.proof import Proof
 
@@ -59,6 +60,25 @@ class Stored:
         self.folder = root / layout.log(origin)
         self._checkpoints = root / layout.checkpoint_at(origin, 1).parent
         self._newest = root / layout.checkpoint(origin)
+
+    @classmethod
+    def at(cls, folder: Path, origin: str) -> Self:
+        """Return the log *origin* in *folder*, where an archive keeps it or where it was published."""
+        stored = cls(folder, origin)
+        stored.folder, stored._newest = folder, folder / "checkpoint"
+        stored._checkpoints = folder / "checkpoints"
+        return stored
+
+    def extension(self, old: int, newer: bytes) -> Extension:
+        """Return the proof that the log at the checkpoint *newer* extends its first *old* leaves; 0 needs none.
+
+        The hashes are taken as they stand in the tiles: the proof is to be verified against both roots. LogForked
+        where *newer* has fewer leaves.
+        """
+        size = note.unverified_checkpoint(newer, self.folder).size
+        if old in {0, size}:
+            return Extension(old, (), newer)
+        return Extension(old, tree.consistency_proof(self.nodes(size), old, size).hashes, newer)
 
     def sizes(self) -> tuple[int, ...]:
         """Return the sizes at which the log was committed, ascending; other names in the folder are left to audit."""
