@@ -56,7 +56,15 @@ def happened(made: Made, kind: EventType) -> Event:
     where, now = layout.statement(made.captures[0]), datetime.now(UTC)
     subjects = ((str(where), Digest.of_bytes(made.path(where).read_bytes())),)
     return Event(
-        events.new_id(now), kind, now, (Agent("Reading room", "reader"),), subjects, "success", "muniment", "0"
+        id=events.new_id(now),
+        type=kind,
+        at=now,
+        agents=(Agent("Reading room", "reader"),),
+        subjects=subjects,
+        outcome="success",
+        tool="muniment",
+        version="0",
+        detail={"to": "Second Institution"} if kind in {EventType.REPLICATION, EventType.TRANSFER} else {},
     )
 
 

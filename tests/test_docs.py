@@ -269,6 +269,8 @@ def _printed(made: Made, *arguments: str) -> Any:
         ("checked-1", ["index", "check"]),
         ("stats-1", ["index", "stats"]),
         ("trust-1", ["trust", "show"]),
+        ("recorded-1", ["custody", "record", "--event", "access", "ID"]),
+        ("custody-1", ["custody", "show", "ID"]),
         ("checkpoint-1", ["log", "checkpoint"]),
         ("published-1", ["log", "publish", "NEW"]),
         ("disclosed-1", ["disclose", "ID:3", "--out", "NEW"]),

@@ -19,8 +19,9 @@ from muniment.capture.sealing import Signers, signers
 from muniment.digest import Digest
 from muniment.errors import FormatError, JobError
 from muniment.manifest import Change, Event, KeyChange
-from muniment.model import Check, EventType, Finding, Verdict, Verification
+from muniment.model import Check, EventType, Finding, Verdict
 from muniment.seal import SigningKey, keys
+from muniment.verification import Verification
 from muniment.verify import Trust, trust, verify
 from muniment.verify.logs import Logs
 from signing_programs import described

@@ -24,6 +24,7 @@ __all__ = [
     "AuthorityTable",
     "Begun",
     "CaptureTable",
+    "CustodyTable",
     "LimitsTable",
     "Settings",
     "begin_with_keys",
@@ -95,6 +96,12 @@ class AuthorityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     root: str
 
 
+class CustodyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether verifications and disclosures record themselves as events; they need the keys for it."""
+
+    record: bool = False
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole of muniment.toml."""
 
@@ -102,6 +109,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     limits: LimitsTable = LimitsTable()
     capture: CaptureTable = CaptureTable()
     tsa: list[AuthorityTable] = []
+    custody: CustodyTable = CustodyTable()
 
 
 @dataclass(frozen=True, slots=True)

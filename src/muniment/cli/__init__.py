@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "log": "muniment.cli.log:log",
     "trust": "muniment.cli.trust:trust",
     "keys": "muniment.cli.keys:keys",
+    "custody": "muniment.cli.custody:custody",
     "doctor": "muniment.cli.doctor:doctor",
     "demo": "muniment.cli.demo:demo",
 }

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from muniment.cli import Room, echo_json, json_option, tell
+from muniment.cli import Room, echo_json, json_option, passphrase_options, tell
 from muniment.cli.listing import captured
+from muniment.cli.recording import Unlock, record_by_itself
 
 if TYPE_CHECKING:
     from muniment.export import Disclosed, Wanted
@@ -29,10 +30,20 @@ _NUMBERED: Final = re.compile(r"(?P<capture>[0-9]{8}T[0-9]{6}Z-[a-z2-7]{6}):(?P<
     metavar="RECORD",
     help="Give this one of them out whole although it holds cookies, an authorisation or a password.",
 )
+@passphrase_options
 @json_option
 @click.pass_obj
 def disclose(  # noqa: PLR0913 - one argument for each option
-    room: Room, /, records: tuple[str, ...], *, out: Path, bodies: bool, expose: tuple[str, ...], as_json: bool
+    room: Room,
+    /,
+    records: tuple[str, ...],
+    *,
+    out: Path,
+    bodies: bool,
+    expose: tuple[str, ...],
+    passphrase_file: Path | None,
+    passphrase_fd: int | None,
+    as_json: bool,
 ) -> int:
     """Make the folder DIR a packet of each RECORD: what a recipient needs to verify it, and nothing of its siblings.
 
@@ -45,6 +56,7 @@ def disclose(  # noqa: PLR0913 - one argument for each option
     root = room.root
     wanted = _wanted(room, (*records, *expose), expose, bodies=bodies)
     made = disclosed(root, wanted, out.absolute())
+    _record(room, root, wanted, Unlock(passphrase_file, passphrase_fd))
     if as_json:
         echo_json(_document(made, out))
         return 0
@@ -58,6 +70,17 @@ def disclose(  # noqa: PLR0913 - one argument for each option
     )
     click.echo(f"Next: muniment verify {safe(out)}")
     return 0
+
+
+def _record(room: Room, root: Path, wanted: "list[Wanted]", unlock: Unlock) -> None:
+    """Let the disclosure be recorded where the archive wants that: which lines were given out, and no URL."""
+    from muniment.capture import custody
+    from muniment.model import EventType
+
+    lines = [{"capture": each.capture, "lines": list(each.numbers)} for each in wanted]
+    deed = custody.Deed(EventType.DISCLOSURE, detail={"records": lines})
+    captures = [each.capture for each in wanted]
+    record_by_itself(room, root, unlock, lambda archive, keys, now: custody.record(archive, keys, deed, captures, now))
 
 
 def _wanted(room: Room, records: tuple[str, ...], expose: tuple[str, ...], *, bodies: bool) -> "list[Wanted]":

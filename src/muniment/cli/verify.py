@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from muniment.cli import Room, json_option, tell
+from muniment.cli import Room, json_option, passphrase_options, tell
+from muniment.cli.recording import Unlock, record_by_itself
 
 if TYPE_CHECKING:
+    from muniment.verification import Verification
     from muniment.verify import Outside, Trust
 
 __all__ = ["outside_of", "trust_of", "verify"]
@@ -41,6 +43,7 @@ __all__ = ["outside_of", "trust_of", "verify"]
     help="Say what will have lapsed by this day (YYYY-MM-DD); otherwise by now.",
 )
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Write the report as one page into this file.")
+@passphrase_options
 @json_option
 @click.pass_obj
 def verify(  # noqa: PLR0913 - one argument for each option
@@ -54,12 +57,17 @@ def verify(  # noqa: PLR0913 - one argument for each option
     payloads: bool,
     at: datetime | None,
     page: Path | None,
+    passphrase_file: Path | None,
+    passphrase_fd: int | None,
     as_json: bool,
 ) -> int:
     """Verify the archive at PATH (or the one around this folder), one capture, by its id or its folder, or a packet.
 
-    Reads archive/, manifests/ and your trust, nothing else: no network, no index. Exit status 0: every check passed;
-    1: a check failed; 4: nothing failed, but something required could not be decided.
+    Reads archive/, manifests/ and your trust, nothing else: no network, no index. It writes nothing either, unless the
+    archive's muniment.toml says that checks are recorded; only for that a passphrase is needed.
+
+    Exit status 0: every check passed; 1: a check failed; 4: nothing failed, but something required could not be
+    decided.
     """
     from muniment import __version__, durable
     from muniment.cli.notes import note_in
@@ -93,11 +101,25 @@ def verify(  # noqa: PLR0913 - one argument for each option
     elif page is None:
         colour = terminal.coloured(os.environ, terminal=sys.stdout.isatty())
         click.echo(terminal.render(found, archive=shown, colour=colour), nl=False, color=colour)
+    if only is None and not is_packet(root):
+        _record(room, root, found, Unlock(passphrase_file, passphrase_fd), depth="payloads" if payloads else "records")
     return found.exit
 
 
 def _day(at: datetime | None) -> datetime:
     return at.replace(tzinfo=UTC) if at else datetime.now(UTC)
+
+
+def _record(room: Room, root: Path, found: "Verification", unlock: Unlock, *, depth: str) -> None:
+    """Let the check be recorded where the archive wants that: after the fact, verifying itself writes nothing."""
+    from muniment.capture import custody
+    from muniment.model import Verdict
+
+    outcome = "success" if found.verdict is Verdict.PASS else found.verdict.value
+    detail = {"verdict": found.verdict.value, "depth": depth}
+    record_by_itself(
+        room, root, unlock, lambda archive, keys, now: custody.checked(archive, keys, outcome, detail, now)
+    )
 
 
 def _what(room: Room, path: str | None) -> tuple[Path, str | None]:

@@ -5,6 +5,7 @@ version does not know, a value of another type or shape, or a line that would be
 Nothing is verified here; whoever decodes has opened the seal before, or says "unverified" in a name.
 """
 
+from muniment.manifest.custody import Acceptance, Hold, acceptance, hold, receiver
 from muniment.manifest.event import EVENT_PREDICATE, Agent, Event, decode_event, encode_event
 from muniment.manifest.keychange import Change, KeyChange, decode_key_change, encode_key_change
 from muniment.manifest.line import Description, decode_description, decode_record, encode_description, encode_record
@@ -32,15 +33,18 @@ __all__ = [
     "OPENING_PREDICATE",
     "PAYLOAD_TYPE",
     "STATEMENT_TYPE",
+    "Acceptance",
     "Agent",
     "Change",
     "Description",
     "Event",
+    "Hold",
     "KeyChange",
     "LogPlace",
     "Opening",
     "Recovery",
     "Statement",
+    "acceptance",
     "decode_description",
     "decode_event",
     "decode_key_change",
@@ -53,7 +57,9 @@ __all__ = [
     "encode_opening",
     "encode_record",
     "encode_statement",
+    "hold",
     "instant",
+    "receiver",
     "seed_commitment",
     "sums",
     "timestamp",

@@ -14,8 +14,10 @@ from muniment.verify.anchoring import note_anchored
 from muniment.verify.captures import check_capture, is_alive, note_never_begun
 from muniment.verify.checks import Depth, Findings, Outside, Scope
 from muniment.verify.conclusion import concluded
+from muniment.verify.custody import check_custody
 from muniment.verify.events import check_events
 from muniment.verify.files import extra_files, is_folder_of_capture, listed
+from muniment.verify.history import note_custody
 from muniment.verify.keychanges import check_key_changes
 from muniment.verify.keys import check_public_keys, note_separation
 from muniment.verify.logs import read_logs
@@ -61,11 +63,13 @@ def verify(
     check_events(scope, logs, paths)
     check_key_changes(scope)
     check_renewals(scope, logs, paths)
+    papers = check_custody(scope, logs)
     for capture in sorted(captures if only is None else {only}):
         if capture in never_begun:
             note_never_begun(scope, capture)
         else:
             check_capture(scope, capture, logs, paths, alive=capture in alive)
+    note_custody(scope, logs, papers)
     check_public_keys(scope, there)
     if only is None:
         alive |= {id_ for id_ in captures if is_alive(scope, id_)}

@@ -10,7 +10,8 @@ from muniment.errors import DigestMismatch, FormatError, IntegrityError
 from muniment.log.leaf import LeafType
 from muniment.manifest import Description, Opening, Statement
 from muniment.model import Check, Verdict
-from muniment.verify.checks import Scope, finding, judged
+from muniment.verify.checks import Kept, Scope, finding, judged
+from muniment.verify.custody import excused
 from muniment.verify.files import content
 from muniment.verify.logs import Logs
 from muniment.verify.manifests import Lines, check_manifest
@@ -50,6 +51,10 @@ def check_capture(scope: Scope, capture: str, logs: Logs, there: frozenset[str],
         return
     statement = read_statement(scope, logs, capture, layout.statement(capture))
     if statement is not None:
+        if (said := statement.unverified) is not None:
+            by = statement.operator.name if statement.operator else ""
+            kept = Kept(statement.path, statement.digest, said.opened, said.closed, by)
+            scope.findings.captures[capture] = kept
         _check_closing(scope, capture, logs, statement)
         if opening is not None and entry is not None:
             check_opening_place(scope, statement, opening, entry)
@@ -136,6 +141,7 @@ def _check_contents(
 ) -> None:
     said = statement.unverified if statement else None
     sealed = _subjects(scope, capture, said, there)
+    _note_deletions(scope, capture, sealed, there)
     _check_sums(scope, capture, said)
     _check_context(scope, capture, sealed)
     cut = said is not None and said.recovered is not None
@@ -176,6 +182,20 @@ def _subjects(scope: Scope, capture: str, said: Statement | None, there: frozens
     )
     allowed = set(expected)
     return {name: digest for name, digest in said.subjects if name in allowed}
+
+
+def _note_deletions(scope: Scope, capture: str, sealed: dict[str, Digest | None], there: frozenset[str]) -> None:
+    """Say which of the *sealed* files an event tells to be deleted; those that are gone are then looked for no more."""
+    for name, digest in sealed.items():
+        event = scope.findings.deletions.get((name, digest)) if digest else None
+        if digest is None or event is None or PurePosixPath(name).parent != layout.evidence(capture):
+            continue
+        if name in there:
+            detail = f"The event {event.event.id} says that this file was deleted. It is here, and is verified."
+            scope.findings.note(Check.DELETION, name, Verdict.ABSENT, detail)
+            continue
+        scope.findings.gone.add(name)
+        scope.findings.add(excused(event, name, digest))
 
 
 def _check_sums(scope: Scope, capture: str, said: Statement | None) -> None:

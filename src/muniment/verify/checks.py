@@ -14,7 +14,7 @@ from muniment.manifest import Event
 from muniment.model import Check, Finding, Verdict
 from muniment.verify.trust import Operator, Trust
 
-__all__ = ["Depth", "Findings", "Happened", "Outside", "Scope", "finding", "judged"]
+__all__ = ["Depth", "Findings", "Happened", "Kept", "Outside", "Scope", "finding", "judged"]
 
 Made = TypeVar("Made")
 
@@ -71,6 +71,20 @@ class Happened:
     by: Operator | None
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A capture by its sealed statement: the file, its digest, when it was opened and closed, who is believed for it.
+
+    ``by`` is empty where nobody is.
+    """
+
+    path: str
+    digest: Digest
+    opened: datetime
+    closed: datetime
+    by: str
+
+
 @dataclass(slots=True)
 class Findings:
     """The findings so far, in the order in which they were made, and what was gathered on the way.
@@ -79,7 +93,9 @@ class Findings:
     the numbers of connections by what is shown of their handshakes, ``shaken`` marks of those that were seen,
     ``events`` the events that logs hold, by log and in its order,
     ``witnesses`` how many leaves of each log each trusted witness has seen, ``stamped`` how many of each log stand
-    under a time-stamp that is believed, ``kept`` how many an old checkpoint covers that the verifier brought along.
+    under a time-stamp that is believed, ``kept`` how many an old checkpoint covers that the verifier brought along,
+    ``deletions`` the events that tell of a deletion by path and digest of the file, ``gone`` the paths of files that
+    are not here because of one, ``captures`` those that have a statement.
     """
 
     made: list[Finding] = field(default_factory=list)
@@ -92,6 +108,9 @@ class Findings:
     witnesses: dict[str, dict[str, int]] = field(default_factory=dict)
     stamped: dict[str, int] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)
+    deletions: dict[tuple[str, Digest], Happened] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    captures: dict[str, Kept] = field(default_factory=dict)
 
     def add(self, made: Finding) -> None:
         """Keep *made*."""

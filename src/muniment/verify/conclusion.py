@@ -89,8 +89,9 @@ def _proves(scope: Scope, verdict: Verdict, logs: Logs) -> Iterator[str]:
             )
         return
     names = sorted(scope.findings.signers)
+    here = " that are here" if scope.findings.gone else ""
     yield (
-        "Every byte of the WARC files, manifests and contexts is the byte that was sealed by a key of "
+        f"Every byte of the WARC files{here}, manifests and contexts is the byte that was sealed by a key of "
         f"{', '.join(repr(name) for name in names)}, whom you trust."
     )
     for origin, size in sorted(logs.sizes.items()):
@@ -174,6 +175,8 @@ def _does_not_prove(findings: Findings, logs: Logs, anchored: Anchor) -> Iterato
         yield "Who answered for the servers that could not be verified (TLS); they are listed."
     if Check.HANDSHAKE in noted:
         yield "That the sites' own keys took part in the connections that are listed for want of a signed handshake."
+    if findings.gone:
+        yield "What the deleted files held: their digests are here, and nothing can be held against them any more."
     if Check.CAPTURE_VERDICT in noted:
         yield "Anything about resources that were not got; the captures with gaps are listed."
 

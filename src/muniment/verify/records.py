@@ -67,6 +67,12 @@ class Evidence:
     def take(self, line: Record) -> None:
         """Read the record of *line*, which follows those taken before, and keep what is found."""
         path = str(self._folder / PurePosixPath(line.position.file).name)
+        if path in self._scope.findings.gone:
+            # It was deleted, and an event says so: what the line says of it stands, and cannot be held against it.
+            self._refuse_twice(line, path)
+            self._unread.add(line.record_id)
+            self._handshakes.miss(line)
+            return
         if self._file is None or self._file.path != path:
             if path not in self._sealed or path in self._done:
                 self._refuse(line, path)
@@ -90,7 +96,7 @@ class Evidence:
         self._finish_file()
         self._handshakes.finish()
         for path in self._sealed:
-            if path not in self._done:
+            if path not in self._done and path not in self._scope.findings.gone:
                 self._file = _Warc(self._scope, path, self._sealed[path], lines=self._lines)
                 self._finish_file()
         for subject, other in self._joins.values():
