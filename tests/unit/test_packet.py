@@ -12,11 +12,11 @@ import archives
 from archives import SEED, VIDEO, Made, archive, begun, captured, exchange
 from authorities import Tsa, new_tsa, serving
 from muniment import catalogue
-from muniment.capture import commit, stamping
-from muniment.capture.sealing import Clock
+from muniment.capture import commit, custody, stamping
+from muniment.capture.sealing import Clock, signers
 from muniment.errors import JobError
 from muniment.export import Wanted, disclose
-from muniment.model import Kind, Record, Role
+from muniment.model import EventType, Kind, Record, Role
 from muniment.report import document
 from muniment.rules import Rules
 from muniment.verify.trust import authority_lines
@@ -235,3 +235,56 @@ def test_a_token_over_another_checkpoint_fails(timed: tuple[Path, Path], tmp_pat
     tokens[name].write_bytes(other.read_bytes())
     for verifier, found in all_asked(folder, timed[1]).items():
         assert found.status == 1, (verifier, found.text)
+
+
+@pytest.fixture(scope="module")
+def handed_on(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Made]:
+    """Give a packet of a capture that two events are about, one of them not alone."""
+    made = archive(tmp_path_factory.mktemp("handed"), "ab")
+    for captures in (made.captures[:1], made.captures):
+        deed = custody.Deed(EventType.TRANSFER, to="Second Institution")
+        custody.record(made.archive, signers(made.archive, None), deed, captures, datetime.now(UTC))
+    return packet(made, made.root.parent / "packet", 7), made.home / "trust.toml", made
+
+
+@pytest.mark.parametrize("verifier", VERIFIERS)
+def test_who_held_it_is_told_and_nothing_of_other_captures(handed_on: tuple[Path, Path, Made], verifier: str) -> None:
+    folder, trust, made = handed_on
+    found = asked(verifier, folder, trust)
+    assert found.status == 0, found.text
+    assert len(list(folder.rglob("event-*.dsse.json"))) == 1
+    octets = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert made.captures[1].encode() not in octets
+    assert b"1 event more about other captures" in (folder / "VERIFY.md").read_bytes()
+    if verifier != "muniment":
+        assert "transfer" in found.text
+        assert "Second Institution" in found.text
+
+
+@pytest.mark.parametrize("fault", ["edited", "proof of another", "of another capture"])
+def test_an_event_that_is_not_sealed_and_logged_fails(
+    handed_on: tuple[Path, Path, Made], tmp_path: Path, fault: str
+) -> None:
+    folder = shutil.copytree(handed_on[0], tmp_path / "packet")
+    event = next(folder.rglob("event-*.dsse.json"))
+    proof = event.with_name(event.name.replace(".dsse.json", ".tlog-proof"))
+    if fault == "edited":
+        event.write_bytes(event.read_bytes().replace(b'"payload":"e', b'"payload":"f', 1))
+    elif fault == "proof of another":
+        shutil.copy(next(folder.rglob("statement.tlog-proof")), proof)
+    else:
+        made = handed_on[2]
+        other = next(path for path in made.root.rglob("event-*.dsse.json") if path.name != event.name)
+        event.write_bytes(other.read_bytes())
+    for verifier, found in all_asked(folder, handed_on[1]).items():
+        assert found.status == 1, (verifier, found.text)
+
+
+def test_a_stolen_key_is_believed_where_a_token_is_older(timed: tuple[Path, Path], tmp_path: Path) -> None:
+    text = timed[1].read_text(encoding="utf-8")
+    head, operator, rest = text.partition("[[operator]]\n")
+    later = datetime.now(UTC) + timedelta(days=1)
+    for since, status in ((f"{later:%Y-%m-%dT%H:%M:%SZ}", 0), ("2020-01-01T00:00:00Z", 4)):
+        trust = tmp_path / f"{status}.toml"
+        trust.write_text(f"{head}{operator}revoked = {since}\n{rest}", encoding="utf-8")
+        assert judged(timed[0], trust).exit == status

@@ -1,18 +1,20 @@
 """VERIFY.md: one page that goes with every packet, for somebody who has never heard of muniment."""
 
 import json
+import textwrap
 from typing import TYPE_CHECKING, Final
 
 from muniment import manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from muniment.catalogue import Claims
-    from muniment.export.packet import Given
+    from muniment.export.packet import Disclosed, Given
 
 __all__ = ["instructions"]
 
+_WIDTH: Final = 120
 _PAGE: Final = """\
 # How to verify this folder
 
@@ -32,6 +34,12 @@ above say what. `UNVERIFIABLE`: nothing failed, but something could not be decid
 ## What is here
 
 {records}
+
+## Who held it
+
+As the archive sealed it, by its own clock; in `events`:
+
+{custody}
 
 ## What it means when it passes
 
@@ -69,19 +77,33 @@ All forms are written down in the file formats of muniment, "Packets"; a verifie
 """
 
 
-def instructions(given: "Sequence[Given]", claims: "Sequence[Claims]", *, stamped: bool) -> str:
-    """Return the page about *given*, records of the captures of *claims*; *stamped* says that tokens are here."""
-    captures = {each.capture: each for each in claims}
+def instructions(found: "Disclosed", *, stamped: bool) -> str:
+    """Return the page about what was *found* fit to be in a packet; *stamped* says that tokens are there."""
     what = (
-        f"{_counted(len(given), 'record')} of {_counted(len(captures), 'capture')}, sealed by an archive of web pages "
-        f"and of the media they rest on. The log of the archive is called {', '.join(_logs(claims))}."
+        f"{_counted(len(found.given), 'record')} of {_counted(len(found.claims), 'capture')}, sealed by an archive of "
+        f"web pages and of the media they rest on. The log of the archive is called {', '.join(_logs(found.claims))}."
     )
     time = (
         "By each time-stamp: the bytes existed by the time that it names, by the word of an authority outside."
         if stamped
         else "No time-stamp is here: when the seal was made, only the archive's own clock says."
     )
-    return _PAGE.format(what=what, records="\n".join(_record(each) for each in given), time=time)
+    return _PAGE.format(
+        what=textwrap.fill(what, _WIDTH),
+        records="\n".join(_record(each) for each in found.given),
+        custody="\n".join(_custody(found)),
+        time=textwrap.fill(time, _WIDTH, subsequent_indent="  "),
+    )
+
+
+def _custody(found: "Disclosed") -> "Iterator[str]":
+    if not found.events:
+        yield "No event of custody about these captures alone is in the archive's log."
+    for event in found.events:
+        agents = ", ".join(f"{json.dumps(each.name)} ({each.role})" for each in event.agents)
+        yield f"- {manifest.timestamp(event.at)}: {event.type}, {agents}".replace("`", "'")
+    if found.kept_back:
+        yield f"- {_counted(len(found.kept_back), 'event')} more about other captures, too: ask the archive."
 
 
 def _logs(claims: "Sequence[Claims]") -> list[str]:

@@ -16,10 +16,12 @@ from muniment.catalogue.payloads import copy, ending, evidence, refuse_inside
 from muniment.digest import Digester
 from muniment.durable import Appending
 from muniment.errors import DigestMismatch, FormatError, JobError
+from muniment.export.custody import put_custody
 from muniment.export.instructions import instructions
 from muniment.log import tree
 from muniment.log.journal import Journal
 from muniment.log.proof import SUFFIX
+from muniment.manifest import Event
 from muniment.model import Kind, Record
 
 __all__ = ["Disclosed", "Given", "Wanted", "disclose"]
@@ -57,10 +59,15 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Disclosed:
-    """What a packet holds, and the sealed statements that it is about, by path and digest."""
+    """What a packet holds: records, the captures that they are of, and events of custody.
+
+    ``kept_back`` are the ids of events that name other captures too, and are not in it.
+    """
 
     given: tuple[Given, ...]
     claims: tuple[Claims, ...]
+    events: tuple[Event, ...] = ()
+    kept_back: tuple[str, ...] = ()
 
 
 def disclose(root: Path, wanted: Sequence[Wanted], out: Path) -> Disclosed:
@@ -78,16 +85,21 @@ def disclose(root: Path, wanted: Sequence[Wanted], out: Path) -> Disclosed:
         raise JobError(f"{out}: is there already; name a new folder for the packet with --out")
     durable.folder(out)
     given: list[Given] = []
+    custody: list[Event] = []
+    kept_back: list[str] = []
     for each, claims, lines in chosen:
         folder = out / each.capture
         durable.folder(folder / "records")
         _put_claims(root, claims, folder)
         given += _put_records(root, claims, lines, folder)
+        held = put_custody(root, claims, folder)
+        custody += held.events
+        kept_back += held.kept_back
     _put_keys(root, [claims for _, claims in claimed], out)
     for name in _PROGRAMS:
         durable.create(out / name, (Path(__file__).parent / "recipient" / name).read_bytes(), mode=0o644)
-    found = Disclosed(tuple(given), tuple(claims for _, claims in claimed))
-    page = instructions(found.given, found.claims, stamped=any(out.glob("*/stamps/*.tsr")))
+    found = Disclosed(tuple(given), tuple(claims for _, claims in claimed), tuple(custody), tuple(kept_back))
+    page = instructions(found, stamped=any(out.glob("*/stamps/*.tsr")))
     durable.create(out / "VERIFY.md", page.encode(), mode=0o644)
     return found
 

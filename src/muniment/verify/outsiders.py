@@ -1,32 +1,51 @@
-"""What others said of the checkpoint in a packet: time-stamps over it and over that of the opening, and witnesses."""
+"""What a packet holds beside records: time-stamps over its checkpoints, witnesses, and events of custody."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import PurePosixPath
 
+from muniment import layout
 from muniment.digest import Digest
 from muniment.errors import FormatError, MunimentError, TrustError
 from muniment.log.cosignature import cosignatures
+from muniment.log.leaf import Leaf, LeafType, leaf_type
 from muniment.log.note import Checkpoint, unverified_checkpoint
-from muniment.manifest import Statement
+from muniment.log.proof import SUFFIX, Proof
+from muniment.manifest import Event, Statement
 from muniment.model import Check, Verdict
-from muniment.verify.checks import Scope, judged
+from muniment.verify.checks import Scope, finding, judged
 from muniment.verify.files import content
-from muniment.verify.statements import agree
+from muniment.verify.logs import Logs, Place
+from muniment.verify.statements import Sealed, agree, read_event
 from muniment.verify.times import Stamp, Times, check_time, check_token
 
-__all__ = ["check_outsiders"]
+__all__ = ["check_custody_told", "check_outsiders", "read_tokens"]
 
 
-def check_outsiders(scope: Scope, capture: str, said: Statement, index: int, paths: Sequence[str]) -> None:
-    """Check all that others signed about the statement *said*, which is leaf *index*, in the packet's files *paths*."""
+def read_tokens(scope: Scope, capture: str, paths: Sequence[str]) -> Logs:
+    """Check the tokens over the checkpoint of *capture*; return what its proof says of the log, with the times proved.
+
+    What the proof says is not verified here, nor is the checkpoint.
+    """
+    logs = Logs()
     over = PurePosixPath(capture, "checkpoint")
-    try:
-        signed = content(scope, over)
-        checkpoint = unverified_checkpoint(signed, over)
-    except MunimentError:
-        return  # named already: without a checkpoint there is nothing that anybody could have signed
-    times = Times()
-    _tokens(scope, times, Stamp(checkpoint.origin, checkpoint.size, f"{capture}/stamps", over), paths)
+    with suppress(MunimentError):  # whatever is wrong with these three is named by the checks of their own
+        checkpoint = unverified_checkpoint(content(scope, over), over)
+        proof = Proof.decode(content(scope, f"{capture}/statement{SUFFIX}"))
+        sealed = Digest.of_bytes(content(scope, f"{capture}/statement.dsse.json"))
+        leaf = Leaf(LeafType.CAPTURE, capture, sealed)
+        logs.places[capture].append(Place(checkpoint.origin, proof.index, leaf))
+        _tokens(scope, logs.times, Stamp(checkpoint.origin, checkpoint.size, f"{capture}/stamps", over), paths)
+        logs.proved_by = logs.times.proved_by
+    return logs
+
+
+def check_outsiders(scope: Scope, capture: str, said: Statement, logs: Logs, paths: Sequence[str]) -> None:
+    """Check what :func:`read_tokens` found of *logs* against the statement *said*, and all else that others signed."""
+    places = logs.places[capture]
+    if not places:
+        return
     opening = PurePosixPath(capture, "opening.checkpoint")
     if str(opening) in paths:
         octets = scope.findings.attempt(Check.FILE, str(opening), lambda: content(scope, opening))
@@ -34,9 +53,35 @@ def check_outsiders(scope: Scope, capture: str, said: Statement, index: int, pat
             quoted = [("checkpoint that the statement quotes", said.opening.checkpoint, Digest.of_bytes(octets))]
             agree(scope, Check.OPENING, str(opening), quoted)
         place = said.opening
-        _tokens(scope, times, Stamp(place.origin, place.size, f"{capture}/opening.stamps", opening), paths)
-    check_time(scope, times, said, f"{capture}/statement.dsse.json", (checkpoint.origin, index))
-    _witnesses(scope, capture, checkpoint, paths)
+        _tokens(scope, logs.times, Stamp(place.origin, place.size, f"{capture}/opening.stamps", opening), paths)
+    check_time(scope, logs.times, said, f"{capture}/statement.dsse.json", (places[0].origin, places[0].index))
+    over = PurePosixPath(capture, "checkpoint")
+    _witnesses(scope, capture, unverified_checkpoint(content(scope, over), over), paths)
+
+
+def check_custody_told(scope: Scope, capture: str, statement: Digest, paths: Sequence[str]) -> None:
+    """Check each event of custody in the packet: its seal, its leaf, and that it is about this very *statement*."""
+    folder = f"{capture}/events/"
+    names = {path.removeprefix(folder).partition(".")[0] for path in paths if path.startswith(folder)}
+    for name in sorted(each for each in names if layout.is_event(each)):
+        path = PurePosixPath(capture, "events", f"{name}.dsse.json")
+        sealed = read_event(scope, Logs(), name, path)
+        if sealed is None:
+            continue
+        said = sealed.unverified
+        scope.findings.add(finding(Check.LOG_ENTRY_EVENT, str(path), partial(_entered, scope, name, sealed)))
+        if said is not None:
+            about = dict(said.subjects).get(str(layout.statement(capture)), "none")
+            pairs = [("event", name, said.id), ("statement that it is about", statement, about)]
+            agree(scope, Check.EVENT, str(path), pairs)
+
+
+def _entered(scope: Scope, name: str, sealed: Sealed[Event]) -> str:
+    where = sealed.path.replace(".dsse.json", SUFFIX)
+    proof = Proof.decode(content(scope, where), where)
+    kind = leaf_type(sealed.unverified.type) if sealed.unverified else LeafType.EVENT
+    checkpoint = proof.verify(Leaf(kind, name, sealed.digest).encode(), scope.trust.logs, where)
+    return f"leaf {proof.index} of {checkpoint.size:,} in the log {checkpoint.origin}, whose key signed the root"
 
 
 def _tokens(scope: Scope, times: Times, folder: Stamp, paths: Sequence[str]) -> None:

@@ -24,8 +24,7 @@ from muniment.verification import Verification, Word
 from muniment.verify.checks import Depth, Findings, Outside, Scope, finding
 from muniment.verify.conclusion import overall
 from muniment.verify.files import content, digested, extra_files, listed
-from muniment.verify.logs import Logs
-from muniment.verify.outsiders import check_outsiders
+from muniment.verify.outsiders import check_custody_told, check_outsiders, read_tokens
 from muniment.verify.records import check_alone
 from muniment.verify.statements import Sealed, agree, read_statement
 from muniment.verify.trust import Trust
@@ -90,15 +89,17 @@ def verify_packet(packet: Path, trust: Trust) -> Verification:
 
 
 def _check_capture(scope: Scope, capture: str, paths: Sequence[str]) -> None:
-    statement = read_statement(scope, Logs(), capture, PurePosixPath(capture, "statement.dsse.json"))
+    known = read_tokens(scope, capture, paths)
+    statement = read_statement(scope, known, capture, PurePosixPath(capture, "statement.dsse.json"))
     if statement is None:
         return
     sealed = statement.unverified
     if sealed is not None:
         agree(scope, Check.STATEMENT, statement.path, [("capture", capture, sealed.capture)])
-    index = _check_log(scope, capture, statement)
-    if sealed is not None and index is not None:
-        check_outsiders(scope, capture, sealed, index, paths)
+    _check_log(scope, capture, statement)
+    if sealed is not None:
+        check_outsiders(scope, capture, sealed, known, paths)
+    check_custody_told(scope, capture, statement.digest, paths)
     matches = (_LINE.fullmatch(path) for path in paths)
     lines = sorted(int(match["n"]) for match in matches if match and match["capture"] == capture)
     if not lines:
@@ -111,13 +112,12 @@ def _check_capture(scope: Scope, capture: str, paths: Sequence[str]) -> None:
             _check_record(scope, _Place(line, at, f"{capture}:{line.n} ({line.url})"), sealed, paths)
 
 
-def _check_log(scope: Scope, capture: str, statement: Sealed[Statement]) -> int | None:
-    """Check that the checkpoint commits to the statement and that a trusted log signed it; return the leaf's index."""
+def _check_log(scope: Scope, capture: str, statement: Sealed[Statement]) -> None:
+    """Check that the checkpoint commits to the statement, and that a log that is trusted signed it."""
     where, path = f"{capture}/checkpoint", f"{capture}/statement{SUFFIX}"
     note = scope.findings.attempt(Check.CHECKPOINT, where, lambda: content(scope, where))
     if note is None:
-        return None
-    proved: list[int] = []
+        return
 
     def signed() -> str:
         checkpoint = open_checkpoint(note, scope.trust.logs, where)
@@ -131,12 +131,10 @@ def _check_log(scope: Scope, capture: str, statement: Sealed[Statement]) -> int 
         leaf = Leaf(LeafType.CAPTURE, capture, statement.digest).encode()
         inclusion = tree.InclusionProof(proof.index, claimed.size, proof.hashes)
         tree.verify_inclusion(inclusion, tree.leaf_hash(leaf), claimed.root, path)
-        proved.append(proof.index)
         return f"leaf {proof.index} of {claimed.size:,} under the root that the checkpoint names"
 
     scope.findings.add(finding(Check.CHECKPOINT, where, signed))
     scope.findings.add(finding(Check.LOG_ENTRY_CAPTURE, path, entered))
-    return proved[0] if proved else None
 
 
 def _line(scope: Scope, at: str) -> Record:

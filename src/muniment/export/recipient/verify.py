@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 
 TYPE = "application/vnd.in-toto+json"
 CAPTURE = "urn:uuid:79ae0b38-fb49-411f-a948-4cfcd8e9dc04"
+EVENT = "urn:uuid:d4eb5442-160b-47fe-bc80-a1558dc46bb9"
 ED25519 = bytes.fromhex("302a300506032b6570032100")  # RFC 8410: what stands before the 32 octets of a key
 OURS = {"VERIFY.md", "verify.sh", "verify.py"}
 SMALL = 16 << 20
@@ -196,10 +197,9 @@ def signed(key: bytes, message: bytes, signature: bytes) -> bool:
 # What is checked, in this order
 
 
-def check_envelope(folder: Path, trust: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Check the seal on the statement (DSSE v1) and return the statement."""
-    sealed = read(folder / "statement.dsse.json")
-    envelope = canonical(sealed, "the seal")
+def check_envelope(path: Path, kind: str, name: str, trust: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Check the seal *path* (DSSE v1) on what is of the type *kind* and about *name*; return what was sealed."""
+    envelope = canonical(read(path), "the seal")
     if sorted(envelope) != ["payload", "payloadType", "signatures"] or envelope["payloadType"] != TYPE:
         raise Failed("this is not the envelope of a statement")
     payload = unbase64(envelope["payload"], "the payload")
@@ -207,9 +207,10 @@ def check_envelope(folder: Path, trust: dict[str, Any]) -> tuple[str, dict[str, 
     message = b"DSSEv1 %d %b %d %b" % (len(TYPE), TYPE.encode(), len(payload), payload)
     if not envelope["signatures"]:
         raise Failed("there is no signature: it was never signed, or stripped")
-    if statement.get("predicateType") != CAPTURE or statement["predicate"]["capture"] != folder.name:
-        raise Failed("the statement is about something else than this capture")
-    closed = moment(statement["predicate"]["closed"])
+    predicate = statement["predicate"]
+    if statement["predicateType"] != kind or predicate["capture" if kind == CAPTURE else "event"] != name:
+        raise Failed("what was sealed is about something else than its place says")
+    at = moment(predicate["closed" if kind == CAPTURE else "at"])
     believed, refusals = [], []
     for operator in trust.get("operator", []):
         key = spki(operator["key"])
@@ -218,14 +219,14 @@ def check_envelope(folder: Path, trust: dict[str, Any]) -> tuple[str, dict[str, 
             if good != (each["keyid"] == hashlib.sha256(key).hexdigest()):
                 raise Failed(f"the signature under the key {each['keyid'][:16]} is not its own, or was changed")
             if good:
-                refusals += [f"trust.toml ends the belief in that key: {why}" for why in outside_term(operator, closed)]
+                refusals += [f"trust.toml ends the belief in that key: {why}" for why in outside_term(operator, at)]
                 believed += [operator["name"]]
     if refusals:
         raise Undecided("; ".join(refusals))
     if not believed:
         names = ", ".join(each["keyid"] for each in envelope["signatures"])
         raise Undecided(f"sealed by a key that your trust.toml does not name: {names}")
-    return f"sealed by {believed[0]!r}, and closed (by its own clock) {statement['predicate']['closed']}", statement
+    return f"sealed by {believed[0]!r}, and (by its own clock) of {at:%Y-%m-%d %H:%M:%S} UTC", statement
 
 
 def outside_term(operator: dict[str, Any], at: datetime) -> Iterator[str]:
@@ -245,47 +246,75 @@ def moment(text: str) -> datetime:
         raise Failed(f"{text!r} is no time") from None
 
 
-def unverified_statement(folder: Path) -> dict[str, Any]:
-    """Return the statement whatever its seal, so that what hangs on it can still be checked."""
-    envelope = canonical(read(folder / "statement.dsse.json"), "the seal")
+def unverified_statement(path: Path) -> dict[str, Any]:
+    """Return what *path* seals, whatever its seal, so that what hangs on it can still be checked."""
+    envelope = canonical(read(path), "the seal")
     statement = canonical(unbase64(envelope["payload"], "the payload"), "the statement")
     if not isinstance(statement, dict) or not isinstance(statement.get("predicate"), dict):
         raise Failed("the statement has no predicate")
     return statement
 
 
-def check_log(folder: Path, trust: dict[str, Any]) -> tuple[str, tuple[str, int]]:
-    """Check that the log's checkpoint commits to the statement (C2SP tlog-checkpoint, tlog-proof)."""
-    note = read(folder / "checkpoint")
-    proof, _, behind = read(folder / "statement.tlog-proof").partition(b"\n\n")
-    if behind != note:
-        raise Failed("statement.tlog-proof is about another checkpoint than the file checkpoint")
-    lines = [each for each in proof.decode("ascii", "replace").split("\n") if not each.startswith("extra ")]
+def check_log(proof: Path, sealed: Path, kind: str, trust: dict[str, Any]) -> tuple[str, bytes]:
+    """Check that the log committed to the file *sealed* as *kind* (C2SP tlog-proof); return the checkpoint."""
+    head, _, note = read(proof).partition(b"\n\n")
+    lines = [each for each in head.decode("ascii", "replace").split("\n") if not each.startswith("extra ")]
     if len(lines) < 2 or lines[0] != "c2sp.org/tlog-proof@v1" or not re.fullmatch(r"index (0|[1-9]\d*)", lines[1]):
-        raise Failed("statement.tlog-proof is no tlog-proof")
+        raise Failed(f"{proof.name} is no tlog-proof")
     index, path = int(lines[1][6:]), [unbase64(each, "a hash of the proof") for each in lines[2:]]
     text, _, signatures = note.decode("utf-8", "replace").partition("\n\n")
     origin, size, root = (*text.split("\n"), "", "")[:3]
     if len(text.split("\n")) != 3 or not re.fullmatch(r"[1-9]\d*", size):
         raise Failed("the checkpoint does not have the three lines of a checkpoint")
-    sealed = hashlib.sha256(read(folder / "statement.dsse.json")).hexdigest()
-    leaf = f'{{"id":"{folder.name}","sha256":"{sealed}","type":"capture","v":1}}'.encode()
+    name, digest = proof.name.removesuffix(".tlog-proof"), hashlib.sha256(read(sealed)).hexdigest()
+    about = proof.parent.name if kind == "capture" else name
+    leaf = f'{{"id":"{about}","sha256":"{digest}","type":"{kind}","v":1}}'.encode()
     if not path_leads(path, index, int(size), leaf_hash(leaf), unbase64(root, "the root of the checkpoint")):
-        raise Failed(f"the log's root over {size} entries does not commit to this statement as number {index}")
+        raise Failed(f"the log's root over {size} entries does not commit to this as number {index}")
     keys = [log for log in trust.get("log", []) if log["origin"] == origin]
     for log in keys:
         key = spki(log["vkey"])
-        name = hashlib.sha256(origin.encode() + b"\n\1" + key[-32:]).digest()[:4]
+        key_id = hashlib.sha256(origin.encode() + b"\n\1" + key[-32:]).digest()[:4]
         for line in signatures.split("\n"):
             dash, signer, encoded = (*line.split(" "), "", "", "")[:3]
             octets = unbase64(encoded, "a signature of the checkpoint") if dash == "\N{EM DASH}" else b""
-            if signer == origin and octets[:4] == name:
+            if signer == origin and octets[:4] == key_id:
                 if not signed(key, (text + "\n").encode(), octets[4:]):
                     raise Failed("the signature on the checkpoint is not the log's")
-                return f"number {index} of {size} in the log {origin}, whose key signed the root", (origin, int(size))
+                return f"number {index} of {size} in the log {origin}, whose key signed the root", note
     if keys:
         raise Failed("the log's key, which you know, did not sign this checkpoint")
     raise Undecided(f"the checkpoint is of the log {origin!r}, which your trust.toml does not name")
+
+
+def check_same(one: Path, proof: Path) -> tuple[str, None]:
+    """Check that the proof carries the very checkpoint that lies beside it, which others signed."""
+    if read(proof).partition(b"\n\n")[2] != read(one):
+        raise Failed(f"{proof.name} is about another checkpoint than the file {one.name}")
+    return f"{proof.name} is about the file {one.name}", None
+
+
+def check_event(report: Report, path: Path, folder: Path, trust: dict[str, Any]) -> set[Path]:
+    """Check one event of custody: its seal, its place in the log, and that it is about this very statement."""
+    name = path.name.removesuffix(".dsse.json")
+    proof = path.with_name(f"{name}.tlog-proof")
+    said = report.attempt(f"{name}, seal", partial(check_envelope, path, EVENT, name, trust))
+    with contextlib.suppress(Failed, KeyError, TypeError):
+        said = said or unverified_statement(path)
+    kind = {"key event": "key", "renewal": "renewal"}.get((said or {"predicate": {}})["predicate"].get("type"), "event")
+    report.attempt(f"{name}, log", partial(check_log, proof, path, kind, trust))
+    report.attempt(name, partial(check_about, said or {}, folder))
+    return {path, proof}
+
+
+def check_about(event: dict[str, Any], folder: Path) -> tuple[str, None]:
+    """Check that the *event* is about the statement in *folder*, and say what happened."""
+    digest = hashlib.sha256(read(folder / "statement.dsse.json")).hexdigest()
+    if not any(each["digest"].get("sha256") == digest for each in event["subject"]):
+        raise Failed("this event is about something else")
+    told = event["predicate"]
+    agents = ", ".join(f"{each['name']} ({each['role']})" for each in told["agents"])
+    return f"{told['at']} {told['type']}: {agents}", None
 
 
 def check_record(line: Path, statement: dict[str, Any]) -> tuple[str, set[Path]]:
@@ -375,17 +404,21 @@ def check_capture(report: Report, folder: Path, trust: dict[str, Any], base: Pat
     """Make every check of one capture and return the files that were looked at."""
     name = folder.name
     looked = {folder / each for each in ("statement.dsse.json", "checkpoint", "statement.tlog-proof")}
-    statement = report.attempt(f"{name}, seal", lambda: check_envelope(folder, trust))
+    sealed, proof = folder / "statement.dsse.json", folder / "statement.tlog-proof"
+    statement = report.attempt(f"{name}, seal", partial(check_envelope, sealed, CAPTURE, name, trust))
     if statement is None:
-        with contextlib.suppress(Failed):
-            statement = unverified_statement(folder)
-    report.attempt(f"{name}, log", lambda: check_log(folder, trust))
+        with contextlib.suppress(Failed, KeyError, TypeError):
+            statement = unverified_statement(sealed)
+    report.attempt(f"{name}, log", partial(check_log, proof, sealed, "capture", trust))
+    report.attempt(f"{name}, checkpoint", partial(check_same, folder / "checkpoint", proof))
     lines = sorted((folder / "records").glob("*.json"), key=lambda path: path.name)
     for line in lines:
         found = report.attempt(f"{name}:{line.stem}", partial(check_record, line, statement or {}))
         looked |= found or set(line.parent.glob(f"{line.stem}.*"))  # what failed was named already
     if not lines:
         report.attempt(name, lambda: refuse("there is no record in it"))
+    for path in sorted(folder.glob("events/*.dsse.json")):
+        looked |= check_event(report, path, folder, trust)
     looked |= set(folder.glob("cosignatures/*"))  # witnesses are decided by `muniment verify`
     if (folder / "opening.checkpoint").exists():
         looked |= {folder / "opening.checkpoint"}

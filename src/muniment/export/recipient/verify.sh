@@ -100,16 +100,17 @@ if [ -n "$TRUST" ]; then
   done
 fi
 
+# check_seal LABEL FILE TYPE FIELD NAME TIME PAYLOAD: the seal (DSSE v1) on FILE, which says FIELD:NAME, into PAYLOAD
 check_seal() {
-  E=$1/statement.dsse.json; looked "$E"
-  plain "$E" || { fail "$1, seal: the statement is missing"; return 1; }
+  E=$2; looked "$E"; : > "$7"
+  plain "$E" || { fail "$1, seal: $E is missing"; return 1; }
   grep -Eqx '\{"payload":"[A-Za-z0-9+/]+=*","payloadType":"application/vnd\.in-toto\+json","signatures":\[(\{"keyid":"[0-9a-f]{64}","sig":"[A-Za-z0-9+/]+=*"\},?)*\]\}' "$E" \
     && [ "$(wc -l < "$E")" = 0 ] || { fail "$1, seal: this is not the envelope of a statement"; return 1; }
-  cut -d'"' -f4 "$E" | base64 -d > "$T/payload" 2> /dev/null || { fail "$1, seal: the payload is no base64"; return 1; }
-  [ "$(base64 -w0 < "$T/payload")" = "$(cut -d'"' -f4 "$E")" ] || { fail "$1, seal: base64 in another spelling"; return 1; }
-  [ "$(text predicateType "$T/payload")" = urn:uuid:79ae0b38-fb49-411f-a948-4cfcd8e9dc04 ] && [ "$(text capture "$T/payload")" = "$1" ] \
-    || { fail "$1, seal: the statement is about something else than this capture"; return 1; }
-  (printf 'DSSEv1 28 application/vnd.in-toto+json %d ' "$(wc -c < "$T/payload")"; cat "$T/payload") > "$T/pae"
+  cut -d'"' -f4 "$E" | base64 -d > "$7" 2> /dev/null || { fail "$1, seal: the payload is no base64"; return 1; }
+  [ "$(base64 -w0 < "$7")" = "$(cut -d'"' -f4 "$E")" ] || { fail "$1, seal: base64 in another spelling"; return 1; }
+  [ "$(text predicateType "$7")" = "$3" ] && [ "$(text "$4" "$7")" = "$5" ] \
+    || { fail "$1, seal: what was sealed is about something else than its place says"; return 1; }
+  (printf 'DSSEv1 28 application/vnd.in-toto+json %d ' "$(wc -c < "$7")"; cat "$7") > "$T/pae"
   grep -Eo '"keyid":"[0-9a-f]{64}","sig":"[^"]*"' "$E" | tr -d '"' | sed 's/keyid://; s/,sig:/ /' > "$T/signatures"
   [ -s "$T/signatures" ] || { fail "$1, seal: there is no signature: never signed, or stripped"; return 1; }
   by=
@@ -128,24 +129,25 @@ check_seal() {
   elif [ "$TERMS" = yes ]; then
     undecided "$1, seal: good, by '$by'; but your trust.toml gives keys a term (from, until, revoked), which verify.py decides"
   else
-    ok "$1, seal: sealed by '$by', and closed (by its own clock) $(text closed "$T/payload")"
+    ok "$1, seal: sealed by '$by', and (by its own clock) of $(text "$6" "$7")"
   fi
 }
 
+# check_log LABEL PROOF FILE KIND ID: the log committed to FILE as KIND of ID (C2SP tlog-proof, tlog-checkpoint)
 check_log() {
-  looked "$1/checkpoint"; looked "$1/statement.tlog-proof"
-  plain "$1/checkpoint" && plain "$1/statement.tlog-proof" || { fail "$1, log: the checkpoint or its proof is missing"; return; }
-  awk 'behind { print } /^$/ { behind = 1 }' "$1/statement.tlog-proof" | cmp -s - "$1/checkpoint" || { fail "$1, log: statement.tlog-proof is about another checkpoint"; return; }
-  awk '/^$/ { exit } { print }' "$1/checkpoint" > "$T/note"
+  looked "$2"
+  plain "$2" || { fail "$1, log: the proof is missing"; return; }
+  awk 'behind { print } /^$/ { behind = 1 }' "$2" > "$T/checkpoint"
+  awk '/^$/ { exit } { print }' "$T/checkpoint" > "$T/note"
   [ "$(wc -l < "$T/note")" = 3 ] || { fail "$1, log: the checkpoint does not have three lines"; return; }
   origin=$(sed -n 1p "$T/note"); size=$(sed -n 2p "$T/note"); root=$(sed -n 3p "$T/note" | hex)
-  index=$(sed -n 's/^index \([0-9][0-9]*\)$/\1/p' "$1/statement.tlog-proof" | head -n 1)
+  index=$(sed -n 's/^index \([0-9][0-9]*\)$/\1/p' "$2" | head -n 1)
   printf '%s' "$size" | grep -Eqx '[1-9][0-9]{0,17}' && printf '%s' "$index" | grep -Eqx '0|[1-9][0-9]{0,17}' \
-    && [ "$(head -n 1 "$1/statement.tlog-proof")" = c2sp.org/tlog-proof@v1 ] || { fail "$1, log: statement.tlog-proof is no tlog-proof"; return; }
-  awk '/^$/ { exit } path { print } /^index / { path = 1 }' "$1/statement.tlog-proof" | while read -r each; do printf '%s' "$each" | hex; echo; done > "$T/path"
-  printf '{"id":"%s","sha256":"%s","type":"capture","v":1}' "$1" "$(digest "$1/statement.dsse.json")" > "$T/leaf"
+    && [ "$(head -n 1 "$2")" = c2sp.org/tlog-proof@v1 ] || { fail "$1, log: $2 is no tlog-proof"; return; }
+  awk '/^$/ { exit } path { print } /^index / { path = 1 }' "$2" | while read -r each; do printf '%s' "$each" | hex; echo; done > "$T/path"
+  printf '{"id":"%s","sha256":"%s","type":"%s","v":1}' "$5" "$(digest "$3")" "$4" > "$T/leaf"
   leads "$index" "$size" "$(leaf "$T/leaf")" "$root" < "$T/path" \
-    || { fail "$1, log: the log's root over $size entries does not commit to this statement"; return; }
+    || { fail "$1, log: the log's root over $size entries does not commit to this"; return; }
   known=no
   while read -r n; do
     [ "$(cat "$T/log.$n.name")" = "$origin" ] || continue
@@ -162,10 +164,29 @@ check_log() {
         fail "$1, log: the signature on the checkpoint is not the log's"
       fi
       return
-    done < "$1/checkpoint"
+    done < "$T/checkpoint"
   done < "$T/logs"
   if [ "$known" = yes ]; then fail "$1, log: the log's key, which you know, did not sign this checkpoint"
   else undecided "$1, log: the checkpoint is of the log '$origin', which your trust.toml does not name"; fi
+}
+
+check_same() {  # the proof carries the checkpoint that lies beside it, which others signed
+  looked "$1/checkpoint"
+  plain "$1/checkpoint" && awk 'behind { print } /^$/ { behind = 1 }' "$1/statement.tlog-proof" | cmp -s - "$1/checkpoint" \
+    || fail "$1: statement.tlog-proof is about another checkpoint than the file checkpoint"
+}
+
+check_event() {  # capture, file: an event of custody
+  event=$(basename "$2" .dsse.json)
+  check_seal "$event" "$2" urn:uuid:d4eb5442-160b-47fe-bc80-a1558dc46bb9 event "$event" at "$T/event" < /dev/null
+  kind=event; what=$(text type "$T/event")
+  case $what in "key event") kind=key ;; renewal) kind=renewal ;; esac
+  check_log "$event" "${2%.dsse.json}.tlog-proof" "$2" "$kind" "$event"
+  if grep -q "\"sha256\":\"$(digest "$1/statement.dsse.json")\"" "$T/event"; then
+    ok "$event: $(text at "$T/event") $what: $(grep -Eo '"name":"[^"]*","role":"[^"]*"' "$T/event" | cut -d'"' -f4,8 | tr '"\n' ' ,')"
+  else
+    fail "$event: this event is about something else"
+  fi
 }
 
 check_file() {  # capture:n, what the line calls it, file, how many octets (empty: at most 64 MiB)
@@ -229,8 +250,13 @@ check_stamp() {  # capture, token, the file that it is over
 # Only what has a plain name is followed; whatever else lies here is named at the end.
 find . -mindepth 2 -maxdepth 2 -name statement.dsse.json | sed 's,^\./,,; s,/statement.dsse.json$,,' | grep -Ex '[0-9]{8}T[0-9]{6}Z-[a-z2-7]{6}' | sort > "$T/captures"
 while read -r capture; do
-  check_seal "$capture" < /dev/null
-  if [ -s "$T/payload" ]; then check_log "$capture"; fi
+  check_seal "$capture" "$capture/statement.dsse.json" urn:uuid:79ae0b38-fb49-411f-a948-4cfcd8e9dc04 capture "$capture" closed "$T/payload" < /dev/null
+  if [ -s "$T/payload" ]; then
+    check_log "$capture" "$capture/statement.tlog-proof" "$capture/statement.dsse.json" capture "$capture"
+    check_same "$capture"
+  fi
+  find "$capture/events" -mindepth 1 -maxdepth 1 -name 'event-*.dsse.json' 2> /dev/null | sort > "$T/events"
+  while read -r file; do check_event "$capture" "$file"; done < "$T/events"
   find "$capture/records" -mindepth 1 -maxdepth 1 -name '*.json' 2> /dev/null | sort > "$T/lines"
   [ -s "$T/lines" ] || fail "$capture: there is no record in it"
   while read -r line; do check_record "$capture" "$line"; set -f; done < "$T/lines"
