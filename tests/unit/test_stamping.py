@@ -14,7 +14,7 @@ import pytest
 
 import archives
 from authorities import Answer, Tsa, configured, new_tsa, serving
-from commands import muniment
+from commands import muniment, of_site
 from conftest import loopback_rules, make_archive, make_desk
 from muniment import layout, manifest, sample, settings, timestamp
 from muniment.capture import commit, stamping
@@ -484,6 +484,23 @@ def test_a_capture_goes_on_where_no_authority_answers(capturing: tuple[commit.De
 
 
 # The command
+
+
+def test_a_capture_by_the_command_is_stamped_and_its_staff_believe_the_authority(tmp_path: Path, tsa: Tsa) -> None:
+    home = {"MUNIMENT_HOME": str(tmp_path / "home")}
+    assert muniment("init", "case", "--operator", "Desk 1", cwd=tmp_path, **home).status == 0
+    case = tmp_path / "case"
+    with sample.serve(tmp_path / "site") as site, serving(tsa.reply) as served:
+        configured(case, ("Alpha", served.url, tsa.root_file), ("Gone", "http://127.0.0.1:1/", tsa.root_file))
+        done = muniment("capture", *of_site(site), "--engine", "static", "--json", cwd=case, **home)
+        assert len(served.asked) == 2
+    assert done.status in {0, 3}, done.err
+    assert "Not stamped by Gone: refused" in done.err
+    assert done.json["anchored"] == "stamped"
+    found_ = muniment("verify", "--json", cwd=case, **home)
+    assert found_.status == 0, found_.out
+    assert any("Sealed between" in each for each in found_.json["proves"])
+    assert found_.json["anchored"] == "stamped"
 
 
 def test_the_command_stamps_tells_and_says_what_is_pending(made: archives.Made, tsa: Tsa, second: Tsa) -> None:

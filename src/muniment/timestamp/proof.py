@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from muniment.errors import ChainLapsed, IntegrityError, SignatureInvalid, TrustError, WrongImprint, WrongNonce
-from muniment.timestamp.token import ALGORITHMS, Token, read
+from muniment.timestamp.token import ALGORITHMS, Token, in_silence, read
 
 __all__ = ["Proved", "common_name", "over", "pem", "verified"]
 
@@ -69,11 +69,12 @@ def verified(
     if nonce is not None and token.nonce != nonce:
         raise WrongNonce(where, expected=f"the nonce {nonce} of the request", found=str(token.nonce))
     pool = {*token.certificates, *beside, *roots}
-    leaf = _signer(token, pool)
-    _refuse_other_uses(leaf, where)
-    chain = _chain(leaf, pool, [each for each in roots if each.issuer == each.subject], where)
-    _refuse_lapsed(chain, token.at, where)
-    _refuse_forged(token, chain, hashed)
+    with in_silence():
+        leaf = _signer(token, pool)
+        _refuse_other_uses(leaf, where)
+        chain = _chain(leaf, pool, [each for each in roots if each.issuer == each.subject], where)
+        _refuse_lapsed(chain, token.at, where)
+        _refuse_forged(token, chain, hashed)
     return Proved(token, token.at, token.accuracy, common_name(leaf.subject), chain)
 
 

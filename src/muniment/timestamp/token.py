@@ -20,7 +20,7 @@ from muniment.errors import FormatError, Unsupported
 from muniment.timestamp import der
 from muniment.timestamp.der import members, only, whole, wrapped
 
-__all__ = ["ALGORITHMS", "LONGEST", "Request", "Token", "certificates", "read", "read_request", "request"]
+__all__ = ["ALGORITHMS", "LONGEST", "Request", "Token", "certificates", "in_silence", "read", "read_request", "request"]
 
 LONGEST: Final = 64 << 10
 """Octets of the longest answer or request that is read; those of real authorities are below 10 KiB."""
@@ -142,7 +142,7 @@ def certificates(pem: bytes, where: object) -> tuple[x509.Certificate, ...]:
     if len(pem) > LONGEST:
         raise FormatError(where, expected=f"certificates of at most {LONGEST} octets", found=f"{len(pem)}")
     try:
-        with _in_silence():
+        with in_silence():
             found = tuple(x509.load_pem_x509_certificates(pem))
             _read_throughout(found)
     except _REFUSALS as wrong:
@@ -226,7 +226,7 @@ def _token(octets: bytes, response: TimeStampResponse, where: str) -> Token:
     oid = info.message_imprint.hash_algorithm.dotted_string
     if oid not in _OIDS:
         raise Unsupported(where, expected="an imprint by SHA-256, SHA-384 or SHA-512", found=oid)
-    with _in_silence():
+    with in_silence():
         found = tuple(x509.load_der_x509_certificate(each) for each in sorted(signed.certificates))
         _read_throughout(found)
     at = info.gen_time
@@ -253,7 +253,7 @@ def _token(octets: bytes, response: TimeStampResponse, where: str) -> Token:
 
 
 @contextmanager
-def _in_silence() -> Iterator[None]:
+def in_silence() -> Iterator[None]:
     """Take in silence what cryptography takes with a warning: old authorities have odd certificates."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
