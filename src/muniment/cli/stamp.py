@@ -88,15 +88,14 @@ def wanted(archive: "Archive", options: dict[str, Any]) -> tuple["Authority", ..
     from muniment.capture.archive import AuthorityTable
     from muniment.capture.stamping import authorities, authority
     from muniment.errors import JobError
-    from muniment.message.url import Url
 
     urls, roots = options["urls"], options["roots"]
     if len(urls) != len(roots):
         raise JobError("--tsa and --tsa-root come in pairs: without its root no answer of an authority can be verified")
     if urls:
         tables = [
-            AuthorityTable(name=Url.parse(url).host, url=url, root=str(root.absolute()))
-            for url, root in zip(urls, roots, strict=True)
+            AuthorityTable(name=_name(url, number), url=url, root=str(root.absolute()))
+            for number, (url, root) in enumerate(zip(urls, roots, strict=True), 1)
         ]
         return tuple(authority(each, archive.root) for each in tables)
     if found := authorities(archive):
@@ -105,6 +104,18 @@ def wanted(archive: "Archive", options: dict[str, Any]) -> tuple["Authority", ..
         f"{archive.root}: muniment.toml names no time-stamping authority; write [[tsa]] with name, url and root into "
         "it, best two of different operators, or name one by --tsa and --tsa-root"
     )
+
+
+def _name(url: str, number: int) -> str:
+    """Return how files and reports call the authority at *url*, which is the *number*th that was named."""
+    from muniment.errors import FormatError, JobError
+    from muniment.message.url import Url
+
+    try:
+        host = Url.parse(url).host
+    except FormatError as wrong:
+        raise JobError(f"--tsa {url}: this is no URL: {wrong}") from None
+    return host if number == 1 else f"{host} {number}"
 
 
 def believed(room: Room, archive: "Archive", asked: tuple["Authority", ...]) -> None:

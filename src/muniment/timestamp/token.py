@@ -230,16 +230,11 @@ def _token(octets: bytes, response: TimeStampResponse, where: str) -> Token:
         found = tuple(x509.load_der_x509_certificate(each) for each in sorted(signed.certificates))
         _read_throughout(found)
     at = info.gen_time
-    accuracy = info.accuracy
     return Token(
         octets=octets,
         response=response,
         at=at if at.tzinfo else at.replace(tzinfo=UTC),
-        accuracy=timedelta(0)
-        if accuracy is None
-        else timedelta(
-            seconds=accuracy.seconds or 0, milliseconds=accuracy.millis or 0, microseconds=accuracy.micros or 0
-        ),
+        accuracy=_accuracy(info.accuracy, where),
         serial=info.serial_number,
         policy=info.policy.dotted_string,
         nonce=info.nonce,
@@ -250,6 +245,16 @@ def _token(octets: bytes, response: TimeStampResponse, where: str) -> Token:
         certificates=found,
         where=where,
     )
+
+
+def _accuracy(said: rfc3161_client.Accuracy | None, where: str) -> timedelta:
+    """Return how far off the time may be (RFC 3161 2.4.2), which is no time at all beyond a day."""
+    if said is None:
+        return timedelta(0)
+    parts = (said.seconds or 0, said.millis or 0, said.micros or 0)
+    if not all(0 <= part <= most for part, most in zip(parts, (86400, 999, 999), strict=True)):
+        raise FormatError(where, expected="an accuracy of at most a day", found=repr(parts)[:60])
+    return timedelta(seconds=parts[0], milliseconds=parts[1], microseconds=parts[2])
 
 
 @contextmanager
