@@ -115,12 +115,19 @@ def test_what_is_kept_is_what_the_authority_sent_and_openssl_accepts_it(made: ar
         path.with_suffix(suffix).name for suffix in (".pem", ".tsq", ".tsr")
     ]
     checkpoint = made.path(layout.checkpoint_at(made.origin, done.size))
-    for what in (["-data", str(checkpoint)], ["-queryfile", str(path.with_suffix(".tsq"))]):
-        command = ["openssl", "ts", "-verify", "-in", str(path), "-CAfile", str(tsa.root_file)]
-        done_ = subprocess.run(
+    assert done.at is not None
+    then, later = (str(int(each.timestamp())) for each in (done.at, done.at + timedelta(days=366 * 30)))
+    for what, at, good in (
+        (["-data", str(checkpoint)], then, True),
+        (["-queryfile", str(path.with_suffix(".tsq"))], then, True),
+        (["-data", str(checkpoint)], later, False),
+        (["-data", str(made.path(layout.SETTINGS))], then, False),
+    ):
+        command = ["openssl", "ts", "-verify", "-in", str(path), "-CAfile", str(tsa.root_file), "-attime", at]
+        judged = subprocess.run(
             [*command, "-untrusted", str(path.with_suffix(".pem")), *what], capture_output=True, text=True, check=False
         )
-        assert "Verification: OK" in done_.stdout + done_.stderr
+        assert ("Verification: OK" in judged.stdout + judged.stderr) is good
 
 
 def test_a_good_token_is_not_asked_for_twice_and_a_newer_checkpoint_is(made: archives.Made, tsa: Tsa) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from muniment.capture.archive import Archive
     from muniment.capture.stamping import Authority, Stamped
 
-__all__ = ["believed", "network_options", "stamp", "stamped_document", "status_of", "told", "wanted"]
+__all__ = ["ahead", "believed", "network_options", "stamp", "stamped_document", "status_of", "told", "wanted"]
 
 _SECONDS = 30.0
 
@@ -143,9 +143,18 @@ def told(each: "Stamped") -> None:
     by = f"{each.at + each.accuracy:%Y-%m-%d %H:%M:%S}Z"
     click.echo(f"stamped  {safe(each.authority)}: checkpoint {each.size:,} existed by {by}")
     click.echo(f"         {safe(each.path)}")
-    if each.sent is not None and each.received is not None:
-        off = (each.at - each.sent - (each.received - each.sent) / 2).total_seconds()
+    if (off := ahead(each)) is not None:
         click.echo(f"         its clock is {abs(off):.1f} s {'ahead of' if off > 0 else 'behind'} this machine's")
+
+
+def ahead(each: "Stamped") -> float | None:
+    """Return by how many seconds the authority's clock is ahead of this machine's; None where that is not known.
+
+    As exact as half the time that the answer took, and the authority's accuracy: most tell whole seconds.
+    """
+    if each.at is None or each.sent is None or each.received is None:
+        return None
+    return (each.at - each.sent - (each.received - each.sent) / 2).total_seconds()
 
 
 def stamped_document(each: "Stamped") -> dict[str, Any]:
