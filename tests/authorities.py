@@ -99,7 +99,12 @@ class Tsa:
     folder: Path
     root: Issued
     leaf: Issued
-    between: tuple[x509.Certificate, ...] = ()
+    issuer: Issued
+
+    @property
+    def between(self) -> tuple[x509.Certificate, ...]:
+        """The certificates between the leaf and the root."""
+        return () if self.issuer is self.root else (self.issuer.certificate,)
 
     @property
     def root_file(self) -> Path:
@@ -138,7 +143,7 @@ def new_tsa(
     leaf = issuer.issue(f"{name} Time", new_key(kind), days=days, purposes=purposes)
     within = [issuer.certificate, top.certificate] if intermediate else [top.certificate]
     _write(folder, leaf, within if inside else [], top, ess)
-    return Tsa(name, folder, top, leaf, (issuer.certificate,) if intermediate else ())
+    return Tsa(name, folder, top, leaf, issuer)
 
 
 def _write(folder: Path, leaf: Issued, within: list[x509.Certificate], top: Issued, ess: str) -> None:

@@ -679,6 +679,10 @@ ROOTS: Final = tuple(
 )
 
 
+_EC: Final = (STAMPS / "ec.tsr").read_bytes()
+_NO_SERIAL: Final = _EC[:225] + b"\x80" + _EC[226:]  # a certificate whose serial number is below zero
+
+
 def _token(octets: bytes) -> None:
     proved = timestamp.verified(timestamp.read(octets, "here"), STAMPED, ROOTS)
     assert proved.at.year == 2026, "a changed token proves what the whole one did, or nothing"
@@ -690,6 +694,7 @@ TIME: Final = {
         (b"\x30\x80", b"\x31", b"\xa0\x82", b"\x02\x01\x00", b"\x04\x20", b"20261125203128Z", b"\x06\x0b\x2a"),
         _token,
         (FormatError, IntegrityError, TrustError),
+        [_NO_SERIAL],
     ),
     "time-stamp request": Parser(
         [(STAMPS / f"{name}.tsq").read_bytes() for name in ("ec", "rsa")],

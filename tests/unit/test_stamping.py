@@ -14,7 +14,7 @@ import pytest
 
 import archives
 from authorities import Answer, Tsa, configured, new_tsa, serving
-from commands import muniment
+from commands import muniment, of_site
 from conftest import loopback_rules, make_archive, make_desk
 from muniment import layout, manifest, sample, settings, timestamp
 from muniment.capture import commit, stamping
@@ -115,12 +115,19 @@ def test_what_is_kept_is_what_the_authority_sent_and_openssl_accepts_it(made: ar
         path.with_suffix(suffix).name for suffix in (".pem", ".tsq", ".tsr")
     ]
     checkpoint = made.path(layout.checkpoint_at(made.origin, done.size))
-    for what in (["-data", str(checkpoint)], ["-queryfile", str(path.with_suffix(".tsq"))]):
-        command = ["openssl", "ts", "-verify", "-in", str(path), "-CAfile", str(tsa.root_file)]
-        done_ = subprocess.run(
+    assert done.at is not None
+    then, later = (str(int(each.timestamp())) for each in (done.at, done.at + timedelta(days=366 * 30)))
+    for what, at, good in (
+        (["-data", str(checkpoint)], then, True),
+        (["-queryfile", str(path.with_suffix(".tsq"))], then, True),
+        (["-data", str(checkpoint)], later, False),
+        (["-data", str(made.path(layout.SETTINGS))], then, False),
+    ):
+        command = ["openssl", "ts", "-verify", "-in", str(path), "-CAfile", str(tsa.root_file), "-attime", at]
+        judged = subprocess.run(
             [*command, "-untrusted", str(path.with_suffix(".pem")), *what], capture_output=True, text=True, check=False
         )
-        assert "Verification: OK" in done_.stdout + done_.stderr
+        assert ("Verification: OK" in judged.stdout + judged.stderr) is good
 
 
 def test_a_good_token_is_not_asked_for_twice_and_a_newer_checkpoint_is(made: archives.Made, tsa: Tsa) -> None:
@@ -484,6 +491,23 @@ def test_a_capture_goes_on_where_no_authority_answers(capturing: tuple[commit.De
 
 
 # The command
+
+
+def test_a_capture_by_the_command_is_stamped_and_its_staff_believe_the_authority(tmp_path: Path, tsa: Tsa) -> None:
+    home = {"MUNIMENT_HOME": str(tmp_path / "home")}
+    assert muniment("init", "case", "--operator", "Desk 1", cwd=tmp_path, **home).status == 0
+    case = tmp_path / "case"
+    with sample.serve(tmp_path / "site") as site, serving(tsa.reply) as served:
+        configured(case, ("Alpha", served.url, tsa.root_file), ("Gone", "http://127.0.0.1:1/", tsa.root_file))
+        done = muniment("capture", *of_site(site), "--engine", "static", "--json", cwd=case, **home)
+        assert len(served.asked) == 2
+    assert done.status in {0, 3}, done.err
+    assert "Not stamped by Gone: refused" in done.err
+    assert done.json["anchored"] == "stamped"
+    found_ = muniment("verify", "--json", cwd=case, **home)
+    assert found_.status == 0, found_.out
+    assert any("Sealed between" in each for each in found_.json["proves"])
+    assert found_.json["anchored"] == "stamped"
 
 
 def test_the_command_stamps_tells_and_says_what_is_pending(made: archives.Made, tsa: Tsa, second: Tsa) -> None:

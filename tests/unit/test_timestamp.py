@@ -1,6 +1,7 @@
 """Tokens as they are read, and what they prove; `openssl ts` is the authority, and the judge."""
 
 import subprocess
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from authorities import Tsa, new_key, new_root, new_tsa
+from authorities import Issued, Tsa, new_key, new_root, new_tsa
 from muniment import timestamp
 from muniment.digest import Digest
 from muniment.errors import (
@@ -131,6 +132,38 @@ def test_a_chain_that_was_not_valid_at_the_time_of_the_token_is_told_apart(
     tsa = new_tsa(tmp_path / "a", kind="ec", days=days)
     with pytest.raises(ChainLapsed, match="a time while 'Alpha Time' was valid"):
         timestamp.verified(token(tsa), MESSAGE, tsa.roots)
+
+
+def test_of_two_certificates_of_one_issuer_the_valid_one_leads_to_the_root(tmp_path: Path) -> None:
+    tsa = new_tsa(tmp_path / "a", kind="ec", intermediate=True, inside=False)
+    read = token(tsa)
+    old = tsa.root.issue("Alpha Intermediate", tsa.issuer.key, authority=True, days=(-9, -1)).certificate
+    with pytest.raises(ChainLapsed, match="'Alpha Intermediate'"):
+        timestamp.verified(read, MESSAGE, tsa.roots, beside=[old])
+    proved = timestamp.verified(read, MESSAGE, tsa.roots, beside=[old, *tsa.between])
+    assert proved.chain == (tsa.leaf.certificate, *tsa.between, *tsa.roots)
+
+
+def test_many_certificates_that_issue_one_another_are_no_labyrinth(tmp_path: Path) -> None:
+    tsa = new_tsa(tmp_path / "a", kind="ec", intermediate=True, inside=False)
+    read = token(tsa)
+    other = new_root("Alpha Intermediate", "ec")
+    ring = [
+        Issued(other.certificate, tsa.issuer.key).issue("Alpha Intermediate", tsa.issuer.key, authority=True)
+        for _ in range(40)
+    ]
+    begun = time.monotonic()
+    with pytest.raises(TrustError):
+        timestamp.verified(read, MESSAGE, tsa.roots, beside=[each.certificate for each in ring])
+    assert time.monotonic() - begun < 5
+
+
+def test_an_accuracy_of_years_is_no_time(simple: Tsa) -> None:
+    octets = token(simple).octets
+    said = bytes.fromhex("3007020101800201f4")  # 1 s, 500 ms
+    assert octets.count(said) == 1
+    with pytest.raises(FormatError, match="an accuracy of at most a day"):
+        timestamp.read(octets.replace(said, bytes.fromhex("3007020500ffffffff")), "it")
 
 
 def test_a_certificate_for_more_than_time_may_not_sign_it(simple: Tsa) -> None:

@@ -132,21 +132,21 @@ def stamp(archive: Archive, asked: Sequence[Authority], size: int, terms: Terms)
     """
     Guard(terms.rules)  # refuses rules that cannot be followed
     checkpoint = Journal(archive.root, archive.origin).checkpoint_at(size)
-    done: dict[str, Stamped] = {}
+    done: dict[int, Stamped] = {}
 
-    def ask(each: Authority) -> None:
+    def ask(number: int, each: Authority) -> None:
         try:
             there = _there(archive, each, size, checkpoint)
-            done[each.name] = there or _asked(_Question(archive, each, size, checkpoint), terms)
+            done[number] = there or _asked(_Question(archive, each, size, checkpoint), terms)
         except StoreError as failure:
-            done[each.name] = Stamped(each.name, each.url, size, pending=f"it could not be kept: {failure}")
+            done[number] = Stamped(each.name, each.url, size, pending=f"it could not be kept: {failure}")
 
-    threads = [threading.Thread(target=ask, args=(each,), name=f"stamp {each.name}", daemon=True) for each in asked]
+    threads = [threading.Thread(target=ask, args=each, name="stamp", daemon=True) for each in enumerate(asked)]
     for each in threads:
         each.start()
     for each in threads:
         each.join()
-    found = tuple(done[each.name] for each in asked)
+    found = tuple(done[number] for number in range(len(asked)))
     with suppress(StoreError):
         _remember(archive, found)
     return found

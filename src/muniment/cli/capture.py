@@ -23,6 +23,8 @@ _ENTRUSTED = """\
 Look twice: this capture may use an account of yours. What is sent with it, cookies and passwords, is sealed for good;
 whoever receives these records can use it as long as it is valid. Log out of the site's sessions when you are done. The
 records that hold such things are listed in context.json, under credentials, so that they can be held back."""
+_CLOCK = 10.0
+"""Seconds by which a clock may be off before its owner is told."""
 _LIMITS = (
     ("max-time", "15m", "stop after this long"),
     ("max-bytes", "5GiB", "stop after this much was received"),
@@ -93,7 +95,7 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
     from muniment.cli import read_passphrase
     from muniment.cli.hand import Hand
     from muniment.cli.recover import recovered
-    from muniment.cli.stamp import believed
+    from muniment.cli.stamp import ahead, believed
     from muniment.message.url import spoken
     from muniment.report.words import safe
     from muniment.seal.keys import is_locked
@@ -128,6 +130,8 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
     for stamped in done.stamped:
         if stamped.pending:
             tell(f"Not stamped by {safe(stamped.authority)}: {safe(stamped.pending)}. `muniment stamp` asks again.")
+        elif abs(off := ahead(stamped) or 0.0) > _CLOCK:
+            tell(f"Set this machine's clock: {safe(stamped.authority)} is {off:+.0f} s away from it.")
     return _account(archive, done.id, as_json=as_json)
 
 

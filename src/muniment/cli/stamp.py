@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from muniment.capture.archive import Archive
     from muniment.capture.stamping import Authority, Stamped
 
-__all__ = ["believed", "network_options", "stamp", "stamped_document", "status_of", "told", "wanted"]
+__all__ = ["ahead", "believed", "network_options", "stamp", "stamped_document", "status_of", "told", "wanted"]
 
 _SECONDS = 30.0
 
@@ -88,15 +88,14 @@ def wanted(archive: "Archive", options: dict[str, Any]) -> tuple["Authority", ..
     from muniment.capture.archive import AuthorityTable
     from muniment.capture.stamping import authorities, authority
     from muniment.errors import JobError
-    from muniment.message.url import Url
 
     urls, roots = options["urls"], options["roots"]
     if len(urls) != len(roots):
         raise JobError("--tsa and --tsa-root come in pairs: without its root no answer of an authority can be verified")
     if urls:
         tables = [
-            AuthorityTable(name=Url.parse(url).host, url=url, root=str(root.absolute()))
-            for url, root in zip(urls, roots, strict=True)
+            AuthorityTable(name=_name(url, number), url=url, root=str(root.absolute()))
+            for number, (url, root) in enumerate(zip(urls, roots, strict=True), 1)
         ]
         return tuple(authority(each, archive.root) for each in tables)
     if found := authorities(archive):
@@ -105,6 +104,18 @@ def wanted(archive: "Archive", options: dict[str, Any]) -> tuple["Authority", ..
         f"{archive.root}: muniment.toml names no time-stamping authority; write [[tsa]] with name, url and root into "
         "it, best two of different operators, or name one by --tsa and --tsa-root"
     )
+
+
+def _name(url: str, number: int) -> str:
+    """Return how files and reports call the authority at *url*, which is the *number*th that was named."""
+    from muniment.errors import FormatError, JobError
+    from muniment.message.url import Url
+
+    try:
+        host = Url.parse(url).host
+    except FormatError as wrong:
+        raise JobError(f"--tsa {url}: this is no URL: {wrong}") from None
+    return host if number == 1 else f"{host} {number}"
 
 
 def believed(room: Room, archive: "Archive", asked: tuple["Authority", ...]) -> None:
@@ -132,9 +143,18 @@ def told(each: "Stamped") -> None:
     by = f"{each.at + each.accuracy:%Y-%m-%d %H:%M:%S}Z"
     click.echo(f"stamped  {safe(each.authority)}: checkpoint {each.size:,} existed by {by}")
     click.echo(f"         {safe(each.path)}")
-    if each.sent is not None and each.received is not None:
-        off = (each.at - each.sent - (each.received - each.sent) / 2).total_seconds()
+    if (off := ahead(each)) is not None:
         click.echo(f"         its clock is {abs(off):.1f} s {'ahead of' if off > 0 else 'behind'} this machine's")
+
+
+def ahead(each: "Stamped") -> float | None:
+    """Return by how many seconds the authority's clock is ahead of this machine's; None where that is not known.
+
+    As exact as half the time that the answer took, and the authority's accuracy: most tell whole seconds.
+    """
+    if each.at is None or each.sent is None or each.received is None:
+        return None
+    return (each.at - each.sent - (each.received - each.sent) / 2).total_seconds()
 
 
 def stamped_document(each: "Stamped") -> dict[str, Any]:

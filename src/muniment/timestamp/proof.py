@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
-from typing import Final
 
 import rfc3161_client
 from cryptography import x509
@@ -14,11 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from muniment.errors import ChainLapsed, IntegrityError, SignatureInvalid, TrustError, WrongImprint, WrongNonce
-from muniment.timestamp.token import ALGORITHMS, Token, read
+from muniment.timestamp.token import ALGORITHMS, Token, in_silence, read
 
 __all__ = ["Proved", "common_name", "over", "pem", "verified"]
-
-_DEPTH: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +66,11 @@ def verified(
     if nonce is not None and token.nonce != nonce:
         raise WrongNonce(where, expected=f"the nonce {nonce} of the request", found=str(token.nonce))
     pool = {*token.certificates, *beside, *roots}
-    leaf = _signer(token, pool)
-    _refuse_other_uses(leaf, where)
-    chain = _chain(leaf, pool, [each for each in roots if each.issuer == each.subject], where)
-    _refuse_lapsed(chain, token.at, where)
-    _refuse_forged(token, chain, hashed)
+    with in_silence():
+        leaf = _signer(token, pool)
+        _refuse_other_uses(leaf, where)
+        chain = _chain(leaf, pool, [each for each in roots if each.issuer == each.subject], token)
+        _refuse_forged(token, chain, hashed)
     return Proved(token, token.at, token.accuracy, common_name(leaf.subject), chain)
 
 
@@ -132,21 +129,47 @@ def _refuse_other_uses(leaf: x509.Certificate, where: str) -> None:
 
 
 def _chain(
-    leaf: x509.Certificate, pool: set[x509.Certificate], roots: Sequence[x509.Certificate], where: str
+    leaf: x509.Certificate, pool: set[x509.Certificate], roots: Sequence[x509.Certificate], token: Token
 ) -> tuple[x509.Certificate, ...]:
-    """Return the certificates from *leaf* to one of *roots*, each signed by the next, whatever else they say."""
+    """Return the certificates from *leaf* to one of *roots*, all valid at the time of *token*, each signed by the next.
+
+    Whatever else they say is judged later, by OpenSSL.
+    """
+    valid = {each for each in (*pool, *roots) if _is_valid(each, token.at)}
+    if leaf in valid and (found := _path(leaf, pool & valid, [each for each in roots if each in valid])):
+        return found
+    if found := _path(leaf, pool, roots):
+        ended = next(each for each in found if each not in valid)
+        raise ChainLapsed(
+            token.where,
+            expected=f"a time while {common_name(ended.subject)!r} was valid, "
+            f"{_spoken(ended.not_valid_before_utc)} to {_spoken(ended.not_valid_after_utc)}",
+            found=_spoken(token.at),
+        )
+    raise TrustError(
+        f"{token.where}: signed by {common_name(leaf.subject)!r}, issued by {common_name(leaf.issuer)!r}, whom none "
+        "of the roots under [[tsa]] vouches for"
+    )
+
+
+def _path(
+    leaf: x509.Certificate, pool: Iterable[x509.Certificate], roots: Sequence[x509.Certificate]
+) -> tuple[x509.Certificate, ...]:
+    """Return the shortest way from *leaf* over *pool* to one of *roots*, nothing where there is none.
+
+    Each certificate is looked at once: many that issue one another are no labyrinth.
+    """
     waiting: list[tuple[x509.Certificate, ...]] = [(leaf,)]
+    left = set(pool) - {leaf}
     while waiting:
         path = waiting.pop(0)
         for root in roots:
             if path[-1] == root or _issued(path[-1], root):
                 return path if path[-1] == root else (*path, root)
-        if len(path) < _DEPTH:
-            waiting += [(*path, each) for each in pool if each not in path and _issued(path[-1], each)]
-    raise TrustError(
-        f"{where}: signed by {common_name(leaf.subject)!r}, issued by {common_name(leaf.issuer)!r}, whom none "
-        "of the roots under [[tsa]] vouches for"
-    )
+        further = {each for each in left if _issued(path[-1], each)}
+        left -= further
+        waiting += [(*path, each) for each in further]
+    return ()
 
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -157,15 +180,8 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     return True
 
 
-def _refuse_lapsed(chain: Sequence[x509.Certificate], at: datetime, where: str) -> None:
-    for each in chain:
-        if not each.not_valid_before_utc <= at <= each.not_valid_after_utc:
-            valid = f"{_spoken(each.not_valid_before_utc)} to {_spoken(each.not_valid_after_utc)}"
-            raise ChainLapsed(
-                where,
-                expected=f"a time while {common_name(each.subject)!r} was valid, {valid}",
-                found=_spoken(at),
-            )
+def _is_valid(certificate: x509.Certificate, at: datetime) -> bool:
+    return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
 
 
 def _refuse_forged(token: Token, chain: Sequence[x509.Certificate], hashed: bytes) -> None:

@@ -20,7 +20,7 @@ from muniment.errors import FormatError, Unsupported
 from muniment.timestamp import der
 from muniment.timestamp.der import members, only, whole, wrapped
 
-__all__ = ["ALGORITHMS", "LONGEST", "Request", "Token", "certificates", "read", "read_request", "request"]
+__all__ = ["ALGORITHMS", "LONGEST", "Request", "Token", "certificates", "in_silence", "read", "read_request", "request"]
 
 LONGEST: Final = 64 << 10
 """Octets of the longest answer or request that is read; those of real authorities are below 10 KiB."""
@@ -142,7 +142,7 @@ def certificates(pem: bytes, where: object) -> tuple[x509.Certificate, ...]:
     if len(pem) > LONGEST:
         raise FormatError(where, expected=f"certificates of at most {LONGEST} octets", found=f"{len(pem)}")
     try:
-        with _in_silence():
+        with in_silence():
             found = tuple(x509.load_pem_x509_certificates(pem))
             _read_throughout(found)
     except _REFUSALS as wrong:
@@ -226,20 +226,15 @@ def _token(octets: bytes, response: TimeStampResponse, where: str) -> Token:
     oid = info.message_imprint.hash_algorithm.dotted_string
     if oid not in _OIDS:
         raise Unsupported(where, expected="an imprint by SHA-256, SHA-384 or SHA-512", found=oid)
-    with _in_silence():
+    with in_silence():
         found = tuple(x509.load_der_x509_certificate(each) for each in sorted(signed.certificates))
         _read_throughout(found)
     at = info.gen_time
-    accuracy = info.accuracy
     return Token(
         octets=octets,
         response=response,
         at=at if at.tzinfo else at.replace(tzinfo=UTC),
-        accuracy=timedelta(0)
-        if accuracy is None
-        else timedelta(
-            seconds=accuracy.seconds or 0, milliseconds=accuracy.millis or 0, microseconds=accuracy.micros or 0
-        ),
+        accuracy=_accuracy(info.accuracy, where),
         serial=info.serial_number,
         policy=info.policy.dotted_string,
         nonce=info.nonce,
@@ -252,8 +247,18 @@ def _token(octets: bytes, response: TimeStampResponse, where: str) -> Token:
     )
 
 
+def _accuracy(said: rfc3161_client.Accuracy | None, where: str) -> timedelta:
+    """Return how far off the time may be (RFC 3161 2.4.2), which is no time at all beyond a day."""
+    if said is None:
+        return timedelta(0)
+    parts = (said.seconds or 0, said.millis or 0, said.micros or 0)
+    if not all(0 <= part <= most for part, most in zip(parts, (86400, 999, 999), strict=True)):
+        raise FormatError(where, expected="an accuracy of at most a day", found=repr(parts)[:60])
+    return timedelta(seconds=parts[0], milliseconds=parts[1], microseconds=parts[2])
+
+
 @contextmanager
-def _in_silence() -> Iterator[None]:
+def in_silence() -> Iterator[None]:
     """Take in silence what cryptography takes with a warning: old authorities have odd certificates."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)

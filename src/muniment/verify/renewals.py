@@ -5,7 +5,7 @@ so the old token existed, as it is, while it could not yet be forged. That holds
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -114,37 +114,42 @@ def _note_lists_without_renewal(scope: Scope, there: frozenset[str], known: set[
 
 def _check_lapses(scope: Scope, times: Times, renewals: list[_Renewal], at: datetime) -> None:
     lapsed = [each for each in times.proofs if each.proved.lapses <= at]
+    renewed = _renewed(times.proofs, renewals, at)
     for each in lapsed:
-        renewed = _renewed_by(each, times, renewals, at, frozenset())
         ends = f"The certificates behind it end at {spoken(each.proved.lapses)}"
-        if renewed is None:
-            detail = (
-                f"{ends}, and no token from before then covers a renewal that names it. It says what it said, but "
-                "whoever holds that key later could have made it; renew it in time with `muniment renew`."
-            )
-            scope.findings.note(Check.TIME_LAPSE, each.path, Verdict.UNVERIFIABLE, detail)
-        else:
-            detail = f"{ends}; a token of {renewed.proved.authority!r} shows that it existed by "
-            detail += f"{spoken(renewed.proved.latest)}, before that."
+        if (newer := renewed.get(each.path)) is not None:
+            detail = f"{ends}; a token of {newer.proved.authority!r} shows that it existed by "
+            detail += f"{spoken(newer.proved.latest)}, before that."
             scope.findings.note(Check.TIME_LAPSE, each.path, Verdict.PASS, detail)
+            continue
+        detail = (
+            f"{ends}, and no token from before then covers a renewal that names it. It says what it said, but "
+            "whoever holds that key later could have made it; renew it in time with `muniment renew`."
+        )
+        scope.findings.note(Check.TIME_LAPSE, each.path, Verdict.UNVERIFIABLE, detail)
     if times.proofs and not lapsed:
         until = min(each.proved.lapses for each in times.proofs)
         detail = f"none of {len(times.proofs):,} good tokens lapses by {spoken(at)}; the first does at {spoken(until)}"
         scope.findings.note(Check.TIME_LAPSE, "manifests/logs", Verdict.PASS, detail)
 
 
-def _renewed_by(
-    token: Proof, times: Times, renewals: list[_Renewal], at: datetime, seen: frozenset[str]
-) -> Proof | None:
-    """Return a good token that renewed *token* before it lapsed, and that still holds at *at*; None without any."""
-    digest = token.proved.token.digest.hex
-    for renewal in renewals:
-        if renewal.listed.get(token.path) != digest:
-            continue
-        for newer in times.proofs:
-            covers = newer.origin == renewal.origin and newer.size > renewal.index
-            if not covers or newer.path in seen or newer.proved.latest >= token.proved.lapses:
-                continue
-            if newer.proved.lapses > at or _renewed_by(newer, times, renewals, at, seen | {token.path}):
-                return newer
-    return None
+def _renewed(proofs: Sequence[Proof], renewals: Sequence[_Renewal], at: datetime) -> Mapping[str, Proof]:
+    """Return, by path, the tokens that end by *at* and were renewed before they ended, each with what renewed it.
+
+    Begins with the tokens that hold at *at*, and adds those that they renewed, as long as there are any.
+    """
+    holding = [each for each in proofs if each.proved.lapses > at]
+    waiting = [each for each in proofs if each.proved.lapses <= at]
+    found: dict[str, Proof] = {}
+    while holding:
+        added = []
+        for renewal in renewals:
+            covering = (each for each in holding if each.origin == renewal.origin and each.size > renewal.index)
+            newer = min(covering, key=lambda each: each.proved.latest, default=None)
+            for each in waiting if newer is not None else ():
+                named = renewal.listed.get(each.path) == each.proved.token.digest.hex
+                if newer is not None and named and newer.proved.latest < each.proved.lapses and each.path not in found:
+                    found[each.path] = newer
+                    added.append(each)
+        holding, waiting = added, [each for each in waiting if each.path not in found]
+    return found

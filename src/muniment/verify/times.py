@@ -4,10 +4,13 @@ A token is judged at its own time (RFC 3161): its authority's certificates had t
 since, and was not renewed, is another check.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -56,11 +59,27 @@ class Times:
 
     proofs: list[Proof] = field(default_factory=list)
     there: dict[tuple[str, int], set[str]] = field(default_factory=lambda: defaultdict(set))
+    _earliest: dict[str, tuple[list[int], list[Proof]]] = field(default_factory=dict)
+    _settled: int = 0
+
+    def _settle(self) -> None:
+        """Put the good tokens of each log in order: there may be a token for each capture, and each is asked for."""
+        by_log: dict[str, list[Proof]] = defaultdict(list)
+        for each in self.proofs:
+            by_log[each.origin].append(each)
+        for origin, proofs in by_log.items():
+            proofs.sort(key=lambda each: each.size)
+            best = list(accumulate(reversed(proofs), partial(min, key=lambda each: each.proved.latest)))
+            self._earliest[origin] = [each.size for each in proofs], best[::-1]
+        self._settled = len(self.proofs)
 
     def first(self, origin: str, index: int) -> Proof | None:
         """Return the good token that proves the earliest time of leaf *index* of the log *origin*; None without any."""
-        covering = (each for each in self.proofs if each.origin == origin and each.size > index)
-        return min(covering, key=lambda each: each.proved.latest, default=None)
+        if self._settled != len(self.proofs):
+            self._settle()
+        sizes, earliest = self._earliest.get(origin, ([], []))
+        at = bisect_right(sizes, index)
+        return earliest[at] if at < len(sizes) else None
 
     def proved_by(self, origin: str, index: int) -> datetime | None:
         """Return by when leaf *index* of the log *origin* existed, as authorities that are trusted say; None if none.
@@ -74,6 +93,8 @@ class Times:
     def quoted(self, place: LogPlace) -> tuple[Proof, ...]:
         """Return the good tokens over the checkpoint *place* that it quotes."""
         wanted = {each.hex for each in place.tokens}
+        if not wanted:
+            return ()
         return tuple(
             each
             for each in self.proofs
