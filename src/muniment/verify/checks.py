@@ -79,7 +79,8 @@ class Findings:
     the numbers of connections by what is shown of their handshakes, ``shaken`` marks of those that were seen,
     ``events`` the events that logs hold, by log and in its order,
     ``witnesses`` how many leaves of each log each trusted witness has seen, ``stamped`` how many of each log stand
-    under a time-stamp that is believed, ``kept`` how many an old checkpoint covers that the verifier brought along.
+    under a time-stamp that is believed, ``kept`` how many an old checkpoint covers that the verifier brought along,
+    ``pending`` the logs of which a time-stamp was cut short.
     """
 
     made: list[Finding] = field(default_factory=list)
@@ -92,6 +93,7 @@ class Findings:
     witnesses: dict[str, dict[str, int]] = field(default_factory=dict)
     stamped: dict[str, int] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)
+    pending: set[str] = field(default_factory=set)
 
     def add(self, made: Finding) -> None:
         """Keep *made*."""
