@@ -35,7 +35,7 @@ from muniment.extract.tags import flattened
 from muniment.fetch.cookies import Cookies
 from muniment.index.folding import folded, phrases, tokens
 from muniment.index.passages import passage
-from muniment.log import consistency, cosignature, leaf, note, proof, tree
+from muniment.log import batch, consistency, cosignature, leaf, note, proof, tree
 from muniment.message import entity
 from muniment.message.chunked import Chunked
 from muniment.message.coding import decoded
@@ -462,6 +462,11 @@ EVIDENCED: Final = {
         [proof.Proof(2, (bytes(32), DIGEST.value), COSIGNED, LEAF).encode(), proof.Proof(0, (), SIGNED).encode()],
         (*NOTE_WORDS, b"c2sp.org/tlog-proof@v1\n", b"extra ", b"index "),
         _once_more(proof.Proof.decode, proof.Proof.encode),
+    ),
+    "batch": Parser(
+        [batch.Batch(7, (LEAF, LEAF)).encode()],
+        (b"0\n", b"\0\0", b"\xff\xff", b"\0\x80"),
+        _once_more(batch.Batch.decode, batch.Batch.encode),
     ),
     "extension": Parser(
         [consistency.Extension(2, (DIGEST.value,), COSIGNED).encode(), consistency.Extension(0, (), SIGNED).encode()],

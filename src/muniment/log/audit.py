@@ -6,12 +6,10 @@ so is each that ought to be there and is not.
 
 import contextlib
 import itertools
-import os
 import re
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Final
 
 from muniment import layout
@@ -26,6 +24,8 @@ from muniment.errors import (
     TrustError,
 )
 from muniment.log import note, tree
+from muniment.log.batch import PENDING, Batch
+from muniment.log.folder import listed, refuse_irregular
 from muniment.log.leaf import Leaf, unbundle
 from muniment.log.stored import ENTRIES, WIDTH, Steady, covering, subtree_root, widths
 
@@ -33,7 +33,6 @@ __all__ = ["Audited", "audit"]
 
 _WIDTH: Final = re.compile(r"[1-9][0-9]{0,2}")
 _DIGITS: Final = re.compile(r"[0-9]{1,18}")
-_TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 _TILE: Final = WIDTH * tree.HASH_SIZE
 _Path = PurePosixPath
 
@@ -101,13 +100,14 @@ class _Audit:
         # The commit points are listed first: whatever is committed meanwhile is then beyond the newest one.
         claims = [self._claim(size) for size in self.journal.sizes()]
         self.claims = {claim.path: claim for claim in claims}
-        self.files = frozenset(path for path in _listed(self.journal.folder) if not layout.is_beside_log(path))
+        self.files = frozenset(path for path in listed(self.journal.folder) if not layout.is_beside_log(path))
         self.size = max((claim.size for claim in claims if claim.is_candidate), default=0)
         self.sizes = self._sizes()
         self.levels = _levels(self._leaf_hashes())
         self.have = len(self.levels[0]) // tree.HASH_SIZE
         self.roots = self._roots()
         self.expected = self._expected()
+        self.batch = self._batch()
         self.pending = self._pending()
 
     def results(self) -> Iterator[Audited]:
@@ -128,11 +128,13 @@ class _Audit:
             return self._copy_examined(where)
         if path not in self.files:
             raise IntegrityError(where, expected="this file of the log", found="none: it is missing")
-        _refuse_irregular(self.journal.folder / path, where)
+        refuse_irregular(self.journal.folder / path, where)
         if claim := self.claims.get(path):
             return self._claim_examined(claim, where)
         if place := self.expected.get(path):
             return self._tile_examined(path, place, where)
+        if path == PENDING:
+            return self._batch_examined(where)
         if place := self.pending.get(path):
             return f"{self._tile_examined(path, place, where)}; of an append that was cut short: the next finishes it"
         raise IntegrityError(
@@ -140,6 +142,21 @@ class _Audit:
             expected=f"no such file in a log of {self.size} leaves",
             found="an extra file, which nothing vouches for",
         )
+
+    def _batch_examined(self, where: _Path) -> str:
+        batch = self.batch or self.journal.batch()
+        if batch is None or batch.begin == self.size:
+            return "leaves of an append that was cut short: the next one finishes it"
+        hashes = self.levels[0][batch.begin * tree.HASH_SIZE : batch.end * tree.HASH_SIZE]
+        if batch.end > self.size or hashes != b"".join(map(tree.leaf_hash, batch.leaves)):
+            found = f"others, from {batch.begin} on"
+            raise IntegrityError(where, expected=f"leaves behind the {self.size}, or some of them", found=found)
+        return "leaves that were committed since: the next append removes it"
+
+    def _batch(self) -> Batch | None:
+        with contextlib.suppress(FormatError, StoreError):  # examined by itself later, where it is named
+            return self.journal.batch()
+        return None
 
     # Checkpoints
 
@@ -180,7 +197,7 @@ class _Audit:
             if len(sizes) == 1:
                 return "not there yet: an append was cut short, the next one makes it"
             raise IntegrityError(where, expected="this file of the log", found="none: it is missing")
-        _refuse_irregular(self.journal.folder / path, where)
+        refuse_irregular(self.journal.folder / path, where)
         content = self.journal.read(path)
         found = note.open_checkpoint(content, self.keys, where)
         _refuse_other(found, note.Checkpoint(self.origin, found.size, found.root), content, where)
@@ -288,8 +305,14 @@ class _Audit:
         return found
 
     def _pending(self) -> dict[_Path, _Place]:
-        # The files of one more leaf, in the order in which an append makes them: the entries come first.
+        # The files of the leaves that an append had in hand, the entries first.
         found: dict[_Path, _Place] = {}
+        if self.batch and self.batch.begin == self.size == self.have:
+            self.levels = _levels(self.levels[0] + b"".join(map(tree.leaf_hash, self.batch.leaves)))
+            for level, count in enumerate(widths(self.batch.end)):
+                for number in range((self.size >> 8 * level) // WIDTH, -(-count // WIDTH)):
+                    _add(found, level, number, min(WIDTH, count - number * WIDTH))
+            return {path: place for path, place in found.items() if path not in self.expected}
         path = covering(ENTRIES, self.size, self.size + 1)
         if path in self.expected or path not in self.files or self.have != self.size:
             return found
@@ -360,34 +383,6 @@ def _hashes(level: bytes) -> Iterator[bytes]:
 
 def _root_at(leaves: bytes, size: int) -> bytes:
     return tree.root(itertools.islice(_hashes(leaves), size))
-
-
-def _listed(folder: Path) -> Iterator[_Path]:
-    # Folder by folder and not by recursion: how deep somebody nested folders here is not ours to choose.
-    waiting = [folder]
-    while waiting:
-        above = waiting.pop()
-        try:
-            entries = list(os.scandir(above))
-        except FileNotFoundError:
-            continue  # an empty log has no folder yet
-        except OSError as failure:
-            raise StoreError(above, f"could not list the folder: {failure.strerror}") from failure
-        for entry in entries:
-            # A symbolic link to a folder is no folder of ours: it is named, and not followed.
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append(Path(entry.path))
-            elif not _TEMPORARY.fullmatch(entry.name):
-                yield _Path(Path(entry.path).relative_to(folder).as_posix())
-
-
-def _refuse_irregular(path: Path, where: _Path) -> None:
-    try:
-        mode = path.lstat().st_mode
-    except OSError as failure:
-        raise StoreError(where, f"could not look at the file: {failure.strerror}") from failure
-    if not stat.S_ISREG(mode):
-        raise FormatError(where, expected="a regular file", found="a link, a pipe or a device")
 
 
 def _refuse_other(found: note.Checkpoint, expected: note.Checkpoint, content: bytes, where: _Path) -> None:

@@ -5,13 +5,15 @@ middle leaves nothing to forget.
 """
 
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from muniment import durable
+from muniment import durable, layout
 from muniment.errors import IntegrityError, LogForked, TrustError
 from muniment.log import note, tree
+from muniment.log.batch import PENDING, Batch
 from muniment.log.leaf import Leaf, bundle, unbundle
 from muniment.log.stored import ENTRIES, WIDTH, Pending, Steady, Stored, covering, subtree_root, widths
 from muniment.seal.signing import Signer
@@ -20,6 +22,7 @@ __all__ = ["ENTRIES", "WIDTH", "Appended", "Journal", "Pending", "Steady", "cove
 
 _LEVELS: Final = 8
 _LARGEST: Final = 1 << 20
+_TILE: Final = WIDTH * tree.HASH_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,39 @@ class Journal(Stored):
             return Appended(size - 1, size, self.checkpoint_at(size))
         # 1. Entries, then tiles: written and synced.  A crash from the first of them on leaves a half-done append,
         #    which the next append finishes with exactly this leaf and no other.
-        root = self._grow(size, leaf)
+        root = self._grow(size, (leaf,))
         # 2.-4. in _commit: the commit point, then what is only carried forward.
         return self._commit(note.Checkpoint(self.origin, size + 1, root), signer, remembered)
+
+    def append_all(self, leaves: Iterable[bytes], signer: Signer, remembered: Path) -> tuple[Appended, ...]:
+        """Append *leaves*, at most 65,536, under one checkpoint: all of them are committed, or none.
+
+        Otherwise as ``append``: after a crash the next append finishes exactly these, and leaves that equal the
+        newest ones are not appended again. Raises FormatError where there are none, or too many.
+        """
+        batch = Batch(0, tuple(leaves))
+        if len(batch.leaves) == 1:
+            return (self.append(batch.leaves[0], signer, remembered),)
+        batch.encode()
+        size = self._recovered(signer, remembered)
+        begin = size - len(batch.leaves)
+        if begin >= 0 and self._last(size) == batch.leaves[-1] and self.slice(begin, size) == batch.leaves:
+            content = self.checkpoint_at(size)
+            return tuple(Appended(index, size, content) for index in range(begin, size))
+        # 1. All leaves in one file, synced.  A crash from here on is finished with exactly these leaves; before it
+        #    nothing happened.
+        batch = Batch(size, batch.leaves)
+        self._put(PENDING, batch.encode())
+        return self._finish(batch, signer, remembered)
+
+    def _finish(self, batch: Batch, signer: Signer, remembered: Path) -> tuple[Appended, ...]:
+        # 2. Entries, then tiles: written and synced.
+        root = self._grow(batch.begin, batch.leaves)
+        # 3.-5. in _commit: the commit point, then what is only carried forward.
+        done = self._commit(note.Checkpoint(self.origin, batch.end, root), signer, remembered)
+        # 6. The file of the leaves; where it stays behind the next append removes it.
+        durable.remove(self.folder / PENDING)
+        return tuple(Appended(index, done.size, done.checkpoint) for index in range(batch.begin, batch.end))
 
     def mend(self, signer: Signer, remembered: Path) -> None:
         """Finish what a crash left of an append and make durable what it left visible; *signer* and so on as above."""
@@ -79,11 +112,18 @@ class Journal(Stored):
             self._refuse_forked(newest, signer, seen)
         if size:
             self._carry_forward(size, remembered)
-        leaf = self._half_done(size)
-        if leaf is None:
+        leaves = self._half_done(size)
+        batch = self.batch()
+        if batch is not None and leaves is not None:
+            # It may be visible without its name having been synced: the same octets once more, this time for good.
+            durable.replace(self.folder / PENDING, batch.encode(), mode=0o444)
+            return self._finish(batch, signer, remembered)[-1].size
+        if batch is not None:
+            durable.remove(self.folder / PENDING)
+        if leaves is None:
             return size
-        Leaf.decode(leaf, self.folder / covering(ENTRIES, size, size + 1))
-        root = self._grow(size, leaf)
+        Leaf.decode(leaves[0], self.folder / covering(ENTRIES, size, size + 1))
+        root = self._grow(size, leaves)
         return self._commit(note.Checkpoint(self.origin, size + 1, root), signer, remembered).size
 
     def _carry_forward(self, size: int, remembered: Path) -> None:
@@ -156,17 +196,24 @@ class Journal(Stored):
                     hashes = hashes[cut:]
         return tree.Frontier(size, peaks)
 
-    def _grow(self, size: int, leaf: bytes) -> bytes:
+    def _grow(self, size: int, leaves: Sequence[bytes]) -> bytes:
         frontier = self._frontier(size)
-        self._put(covering(ENTRIES, size, size + 1), bundle((*self._edge_leaves(size), leaf)))
-        added = tree.leaf_hash(leaf)
-        frontier.push(added)
+        bundled = (*self._edge_leaves(size), *leaves)
+        for at in range(0, len(bundled), WIDTH):
+            some = bundled[at : at + WIDTH]
+            self._put(layout.tile(ENTRIES, (size + at) // WIDTH, len(some)), bundle(some))
+        added = [tree.leaf_hash(leaf) for leaf in leaves]
+        for hashed in added:
+            frontier.push(hashed)
         for level in range(_LEVELS):
-            content = self._edge(level, size) + added
-            self._put(covering(level, size >> 8 * level, size + 1), content)
-            if len(content) < WIDTH * tree.HASH_SIZE:
+            content = self._edge(level, size) + b"".join(added)
+            first = (size >> 8 * level) // WIDTH
+            tiles = [content[at : at + _TILE] for at in range(0, len(content), _TILE)]
+            for number, each in enumerate(tiles, first):
+                self._put(layout.tile(level, number, len(each) // tree.HASH_SIZE), each)
+            added = [subtree_root(each) for each in tiles if len(each) == _TILE]
+            if not added:
                 break
-            added = subtree_root(content)
         return frontier.root()
 
     def _put(self, path: PurePosixPath, content: bytes) -> None:
@@ -176,7 +223,7 @@ class Journal(Stored):
         _clear(target.parent)
         if not os.path.lexists(target):
             durable.create(target, content)
-        elif self.read(path) == content:
+        elif path != PENDING and self.read(path) == content:
             # It may be visible without its name having been synced: the same bytes once more, this time for good.
             durable.replace(target, content, mode=0o444)
         else:

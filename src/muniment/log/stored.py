@@ -14,6 +14,7 @@ from muniment import durable, layout
 from muniment.digest import Digest
 from muniment.errors import FormatError, IntegrityError, NotInLog, StoreError
 from muniment.log import note, tree
+from muniment.log.batch import LONGEST, PENDING, Batch
 from muniment.log.consistency import Extension
 from muniment.log.leaf import Leaf, unbundle
 from muniment.log.proof import Proof
@@ -120,10 +121,11 @@ class Stored:
     def pending(self) -> Pending | None:
         """Say what a crash left half done, None where nothing is; reads only. The next append finishes it."""
         size = max(self.sizes(), default=0)
-        content = self._half_done(size)
-        if content is not None:
-            detail = f"an append of leaf {size} was cut short; the next append finishes it"
-            return Pending(detail, Leaf.decode(content, self.folder / covering(ENTRIES, size, size + 1)))
+        leaves = self._half_done(size)
+        if leaves is not None:
+            what = f"leaf {size}" if len(leaves) == 1 else f"{len(leaves):,} leaves from {size} on"
+            first = Leaf.decode(leaves[0], self.folder / covering(ENTRIES, size, size + 1))
+            return Pending(f"an append of {what} was cut short; the next append finishes it", first)
         if size and self._behind(size):
             return Pending(f"the file checkpoint was not yet brought to size {size}; the next append does", None)
         return None
@@ -180,7 +182,31 @@ class Stored:
         copy = self.read(PurePosixPath("checkpoint")) if os.path.lexists(self._newest) else None
         return copy != self.checkpoint_at(size)
 
-    def _half_done(self, size: int) -> bytes | None:
+    def batch(self) -> Batch | None:
+        """Return the leaves that were written down to be appended together; None where there are none."""
+        where = self.folder / PENDING
+        if not os.path.lexists(where):
+            return None
+        with durable.opened(where) as stream:
+            return Batch.decode(stream.read(LONGEST + 1), where)
+
+    def slice(self, begin: int, end: int) -> tuple[bytes, ...]:
+        """Return the committed leaves from *begin* to *end* (exclusive), reading their bundles alone."""
+        size = max(self.sizes(), default=0)
+        found: list[bytes] = []
+        for first in range(begin // WIDTH * WIDTH, end, WIDTH):
+            path = covering(ENTRIES, first, size)
+            found += unbundle(self.read(path), self.folder / path)
+        skipped = begin % WIDTH
+        return tuple(found[skipped : skipped + end - begin])
+
+    def _half_done(self, size: int) -> tuple[bytes, ...] | None:
+        batch = self.batch()
+        if batch is not None and batch.begin == size:
+            return batch.leaves
+        if batch is not None and (batch.end > size or self.slice(batch.begin, batch.end) != batch.leaves):
+            expected = f"leaves behind the {size} that were committed, or some of them"
+            raise IntegrityError(self.folder / PENDING, expected=expected, found=f"others, from {batch.begin} on")
         path = covering(ENTRIES, size, size + 1)
         if not os.path.lexists(self.folder / path):
             return None
@@ -189,7 +215,7 @@ class Stored:
         _refuse_count(where, size % WIDTH + 1, len(leaves))
         if leaves[:-1] != self._edge_leaves(size):
             raise IntegrityError(where, expected="the committed leaves and one more", found="other leaves")
-        return leaves[-1]
+        return leaves[-1:]
 
     def _edge_leaves(self, size: int) -> tuple[bytes, ...]:
         # The leaves of the last, partial bundle, held against the tile of their hashes before they are copied on.

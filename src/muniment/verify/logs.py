@@ -90,8 +90,6 @@ def read_logs(scope: Scope, there: tuple[tuple[str, bool], ...]) -> Logs:
         compare_against(scope, Leaves(origin, ()))  # what no folder can be called is not here
     found.times = read_times(scope, there)
     found.proved_by = found.times.proved_by
-    for proof in found.times.proofs:
-        scope.findings.stamped[proof.origin] = max(scope.findings.stamped.get(proof.origin, 0), proof.size)
     return found
 
 
