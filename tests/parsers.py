@@ -42,8 +42,8 @@ from muniment.message.coding import decoded
 from muniment.message.head import parse_head
 from muniment.message.response import ResponseReader
 from muniment.message.url import Url, join, spoken
-from muniment.model import Kind, Position, Reason, Record, Role, State, Truncation
-from muniment.seal import PublicKey, SigningKey, dsse
+from muniment.model import EventType, Kind, Position, Reason, Record, Role, State, Truncation
+from muniment.seal import PublicKey, SigningKey, command, dsse
 from muniment.tls import evidence
 from muniment.tls.attribution import Claim, attributed, names
 from muniment.tls.connection import Connection as Passive
@@ -325,6 +325,47 @@ STATEMENT: Final = manifest.encode_statement(
 OPENING: Final = manifest.encode_opening(
     manifest.Opening("c", NOON, bytes(16), "https://courier.example/", {"cited": 1, "net": []}, "muniment", "0")
 )
+HAPPENED: Final = manifest.Event(
+    "event-20241210T120000Z-k7f3qa",
+    EventType.ACCESS,
+    NOON,
+    (manifest.Agent("Reading room", "reader"),),
+    (("a", DIGEST),),
+    "success",
+    "muniment",
+    "0",
+    "a note",
+)
+ABOUT_KEYS: Final = (
+    manifest.KeyChange(manifest.Change.ROTATION, KEY.public.pem, successor=KEY.public.pem),
+    manifest.KeyChange(manifest.Change.REVOCATION, KEY.public.pem, since=NOON),
+)
+EVENTS: Final = [
+    manifest.encode_event(HAPPENED),
+    *(
+        manifest.encode_event(replace(HAPPENED, type=EventType.KEY_EVENT, detail=manifest.encode_key_change(each)))
+        for each in ABOUT_KEYS
+    ),
+    manifest.encode_event(replace(HAPPENED, type=EventType.TRANSFER, detail={"to": "somebody"})),
+    manifest.encode_event(replace(HAPPENED, type=EventType.LEGAL_HOLD, detail=manifest.Hold(HAPPENED.id).detail())),
+    manifest.encode_event(
+        replace(HAPPENED, type=EventType.ACCEPTANCE, detail=manifest.Acceptance(HAPPENED.id, DIGEST, "{}").detail())
+    ),
+]
+DETAILS: Final[dict[EventType, Callable[[manifest.Event, object], object]]] = {
+    EventType.KEY_EVENT: lambda event, where: manifest.decode_key_change(event.detail, where),
+    EventType.TRANSFER: manifest.receiver,
+    EventType.LEGAL_HOLD: manifest.hold,
+    EventType.ACCEPTANCE: manifest.acceptance,
+}
+
+
+def _event(octets: bytes) -> None:
+    event = manifest.decode_event(octets, "event")
+    assert manifest.encode_event(event) == octets
+    DETAILS.get(event.type, lambda *_: None)(event, "event")
+
+
 LINE_WORDS: Final = (
     *JSON_WORDS,
     *words(
@@ -332,6 +373,13 @@ LINE_WORDS: Final = (
         ' "sha512: "sha256: "size" "role":"other" "status" "truncated" "outcome" "parent" "tls" "verdict"'
         ' "extractors":{} "subject":[] "digest":{} "predicate":{} "_type" "predicateType" "opening":{} "tokens":[]'
         ' "recovered":{} "rules":{}'
+    ),
+)
+EVENT_WORDS: Final = (
+    *LINE_WORDS,
+    *words(
+        '"type":"transfer" "type":"key event" "type":"acceptance" "type":"legal hold" "detail":{} "agents":[] "to"'
+        ' "change" "since" "successor" "key" "hold":"lifted" "placed" "paper" "sealed" "transfer" "note" "outcome"'
     ),
 )
 SEALED: Final = dsse.seal(STATEMENT, manifest.PAYLOAD_TYPE, [KEY])
@@ -447,6 +495,7 @@ EVIDENCED: Final = {
     ),
     "statement": Parser([STATEMENT], LINE_WORDS, _once_more(manifest.decode_statement, manifest.encode_statement)),
     "opening": Parser([OPENING], LINE_WORDS, _once_more(manifest.decode_opening, manifest.encode_opening)),
+    "event": Parser(EVENTS, EVENT_WORDS, _event),
     "facts": Parser([metadata.block(canonical.encode(each)) for each in FACTS], (*JSON_WORDS, b'"type":'), _facts),
     "envelope": Parser([SEALED], SIGNED_WORDS, dsse.unverified_payload),
     "opened envelope": Parser([SEALED], SIGNED_WORDS, _opened, EVIDENCE),
@@ -562,6 +611,12 @@ PEOPLE: Final = {
         [b"witnesses_needed = 1\n" + TRUST],
         TOML_WORDS,
         lambda octets: trust.parse(octets, Path("trust.toml")),
+        (JobError,),
+    ),
+    "operator.toml": Parser(
+        [f'public-key = """\n{KEY.public.pem}"""\ncommand = ["sign", "--slot", "9c"]\ntimeout = "9s"\n'.encode()],
+        (*TOML_WORDS, *words("public-key command timeout [] 0s 99h")),
+        lambda octets: command.parse(octets, Path("operator.toml")),
         (JobError,),
     ),
     "duration": Parser(

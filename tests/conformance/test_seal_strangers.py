@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from muniment import canonical, seal
+import archives
+from muniment import canonical, layout, seal
+from muniment.capture.keys import rotate
+from muniment.capture.sealing import signers
 from muniment.digest import Digest
 from muniment.errors import FormatError, SignatureInvalid
 from muniment.log import Journal, Leaf, LeafType
@@ -65,6 +69,17 @@ def foreign_key(public: PublicKey) -> SSlibKey:
     """Return *public* as securesystemslib holds it, under our keyid."""
     made = SSlibKey.from_crypto(public_of(public))
     return SSlibKey(public.keyid, made.keytype, made.scheme, made.keyval)
+
+
+def test_securesystemslib_verifies_a_rotation_by_both_keys_and_by_neither_alone_twice(tmp_path: Path) -> None:
+    made = archives.archive(tmp_path, "a")
+    held = signers(made.archive, None)
+    event = rotate(made.archive, held, KEY, datetime(2025, 1, 1, tzinfo=UTC))
+    envelope = Envelope.from_dict(json.loads(made.path(layout.event(event.id)).read_bytes()))
+    old, new = foreign_key(held.operator.public), foreign_key(KEY.public)
+    assert len(envelope.verify([old, new], 2)) == 2
+    with pytest.raises(VerificationError):
+        envelope.verify([old, foreign_key(SigningKey.of_seed(b"x" * 32).public)], 2)
 
 
 def public_of(key: PublicKey) -> Any:

@@ -20,7 +20,7 @@ from muniment.errors import FormatError, JobError
 from muniment.manifest import Agent, Event
 from muniment.model import Check, EventType, Finding, Verdict
 from muniment.seal import SigningKey, dsse
-from muniment.verification import Verification
+from muniment.verification import Verification, Word
 from muniment.verify import Trust, verify
 from muniment.verify.custodians import held_by
 from muniment.verify.history import History
@@ -39,6 +39,11 @@ def verified(made: Made, trust: Trust | None = None) -> Verification:
 
 def named(result: Verification, check: Check, verdict: Verdict) -> list[Finding]:
     return [each for each in result.findings if each.check is check and each.verdict is verdict]
+
+
+def word(result: Verification, which: Word = Word.CUSTODY) -> tuple[Verdict, str]:
+    said = next(each for each in result.words if each.word is which)
+    return said.state, said.label
 
 
 def told(made: Made, trust: Trust | None = None) -> History:
@@ -94,7 +99,10 @@ def test_a_transfer_is_a_gap_until_the_receiver_seals_that_he_has_it(pair: Pair)
     assert [gap.detail for gap in before.gaps if gap.breaks] == [
         f"nobody accepted the transfer {sent.id} to 'National Archive' of 2025-02-01T09:00:00.000000Z"
     ]
-    assert len(named(verified(pair.sender, pair.trust), Check.CUSTODY, Verdict.ABSENT)) == 1
+    waiting = verified(pair.sender, pair.trust)
+    assert waiting.verdict is Verdict.PASS
+    assert len(named(waiting, Check.CUSTODY, Verdict.ABSENT)) == 1
+    assert word(waiting) == (Verdict.ABSENT, "Custody has gaps")
     # The receiver accepts what he holds, and sends the sealed event back.
     taken = custody.accept(pair.receiver.archive, held(pair.receiver), sealed(pair.sender, sent), AT + DAY)
     custody.accept(pair.sender.archive, held(pair.sender), sealed(pair.receiver, taken), AT + 2 * DAY)
@@ -109,6 +117,12 @@ def test_a_transfer_is_a_gap_until_the_receiver_seals_that_he_has_it(pair: Pair)
     result = verified(pair.sender, pair.trust)
     assert result.verdict is Verdict.PASS
     assert "held by Desk 1 then National Archive" in named(result, Check.CUSTODY, Verdict.PASS)[-1].detail
+    assert word(result) == (Verdict.PASS, "Custody unbroken")
+    # A gap in the custody of the other capture is not covered up by this one.
+    custody.record(
+        pair.sender.archive, held(pair.sender), Deed(EventType.TRANSFER, to="x"), pair.sender.captures[1:], AT
+    )
+    assert word(verified(pair.sender, pair.trust)) == (Verdict.ABSENT, "Custody has gaps")
 
 
 def test_the_receivers_own_archive_tells_the_same(pair: Pair) -> None:
@@ -282,6 +296,7 @@ def test_a_deletion_that_was_told_is_noted_with_its_digests_and_nothing_of_it_pa
     event = recorded(own, EventType.DELETION, note="by order of the court")
     still = verified(own)
     assert still.verdict is Verdict.PASS
+    assert word(still, Word.INTACT) == (Verdict.PASS, "Intact")
     assert "It is here, and is verified" in named(still, Check.DELETION, Verdict.ABSENT)[0].detail
     delete(own)
     result = verified(own)
@@ -292,6 +307,7 @@ def test_a_deletion_that_was_told_is_noted_with_its_digests_and_nothing_of_it_pa
     assert noted.subject == own.warc().relative_to(own.root).as_posix()
     about = [each for each in result.findings if own.captures[0] in each.subject and each.subject.endswith(".warc.gz")]
     assert about == [noted]
+    assert word(result, Word.INTACT) == (Verdict.ABSENT, "Intact but for what was deleted")
     assert any("that are here" in each for each in result.proves)
     assert any("What the deleted files held" in each for each in result.does_not_prove)
 

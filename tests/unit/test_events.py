@@ -32,7 +32,7 @@ STRANGER = SigningKey.of_seed(b"\x07" * 32)
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Give an archive of one capture and two events that no test changes."""
     made = archives.archive(tmp_path_factory.mktemp("sealed"), "a")
-    for kind in (EventType.ACCESS, EventType.REPLICATION):
+    for kind in (EventType.ACCESS, EventType.REDACTION):
         happened(made, kind)
     return made
 

@@ -253,3 +253,40 @@ def test_the_operator_goes_over_to_a_program_that_signs(own: Made, tmp_path: Pat
     more = captured_now(own)
     assert verified(more).verdict is Verdict.PASS
     assert {len(each.key.spki) for each in more.trust.operators} == {44, 91}
+
+
+@pytest.mark.parametrize("came_to", ["the next key", "the event", "the trust"])
+def test_a_rotation_that_was_cut_short_is_carried_on_by_asking_again(own: Made, came_to: str) -> None:
+    old = held(own)
+    successor = keys.prepare(own.archive.keys, None)
+    if came_to != "the next key":
+        changed.rotate(own.archive, old, successor, datetime.now(UTC))
+    if came_to == "the trust":
+        for each in reversed(changed.lineage(own.archive, successor.public)):
+            trust.remember(own.home / "trust.toml", trust.operator_lines("Desk 1", each.key, each.since, each.until))
+    rotated = command(own, "keys", "rotate")
+    assert (rotated["old"], rotated["new"]) == (old.operator.public.keyid, successor.public.keyid)
+    assert held(own).operator == successor
+    assert {each.name for each in own.archive.keys.glob("*.pem")} == {"log.pem", "operator.pem"}
+    result = verified(own)
+    assert result.verdict is Verdict.PASS
+    assert len(named(result, Check.KEY_EVENT, Verdict.PASS)) == 1
+
+
+def test_a_locked_key_is_followed_by_a_locked_key(tmp_path: Path) -> None:
+    made = archives.archive(tmp_path, "a")
+    for role in keys.KeyRole:
+        keys.path(made.archive.keys, role).unlink()
+    secret = tmp_path / "secret"
+    secret.write_text("horse\n")
+    new = tmp_path / "new"
+    ran = muniment(
+        "init", new, "--operator", "Desk 2", "--passphrase-file", secret, cwd=tmp_path, MUNIMENT_HOME=str(made.home)
+    )
+    assert ran.status == 0, ran.err
+    locked = archives.Made(new, made.home, ())
+    ran = muniment("--archive", new, "keys", "rotate", cwd=new, MUNIMENT_HOME=str(made.home))
+    assert ran.status == 2
+    command(locked, "keys", "rotate", "--passphrase-file", secret)
+    assert keys.is_locked(locked.archive.keys)
+    assert signers(locked.archive, b"horse").operator.public == keys.public(locked.archive.keys, keys.KeyRole.OPERATOR)

@@ -69,12 +69,8 @@ def verify(  # noqa: PLR0913 - one argument for each option
     Exit status 0: every check passed; 1: a check failed; 4: nothing failed, but something required could not be
     decided.
     """
-    from muniment import __version__, durable
     from muniment.cli.notes import note_in
     from muniment.errors import JobError
-    from muniment.report import document, terminal
-    from muniment.report import page as pages
-    from muniment.report.words import safe
     from muniment.verify import Depth, is_packet, verify_packet
     from muniment.verify import verify as verified
 
@@ -91,7 +87,19 @@ def verify(  # noqa: PLR0913 - one argument for each option
         depth = Depth.PAYLOADS if payloads else Depth.RECORDS
         outside = replace(outside_of(room, root), against=kept, strict=strict, at=_day(at))
         found = verified(root, trust, only=only, depth=depth, outside=outside)
-    shown = f"{root}, capture {only}" if only else str(root)
+    _tell(found, f"{root}, capture {only}" if only else str(root), page, as_json=as_json)
+    if only is None and not is_packet(root):
+        _record(room, root, found, Unlock(passphrase_file, passphrase_fd), depth="payloads" if payloads else "records")
+    return found.exit
+
+
+def _tell(found: "Verification", shown: str, page: Path | None, *, as_json: bool) -> None:
+    """Give the report about *shown*: as a page, as JSON, or for the terminal."""
+    from muniment import __version__, durable
+    from muniment.report import document, terminal
+    from muniment.report import page as pages
+    from muniment.report.words import safe
+
     if page is not None:
         written = pages.render(found, pages.Occasion(shown, datetime.now(UTC), __version__))
         durable.create(page.absolute(), written.encode(), mode=0o644)
@@ -101,9 +109,6 @@ def verify(  # noqa: PLR0913 - one argument for each option
     elif page is None:
         colour = terminal.coloured(os.environ, terminal=sys.stdout.isatty())
         click.echo(terminal.render(found, archive=shown, colour=colour), nl=False, color=colour)
-    if only is None and not is_packet(root):
-        _record(room, root, found, Unlock(passphrase_file, passphrase_fd), depth="payloads" if payloads else "records")
-    return found.exit
 
 
 def _day(at: datetime | None) -> datetime:

@@ -34,7 +34,8 @@ _INTACT: Final = _named("event", "deletion") | frozenset(
 )
 _CHECKS: Final[Mapping[Word, frozenset[Check]]] = {
     Word.INTACT: _INTACT,
-    Word.SIGNED: _named("event-signature") | {Check.STATEMENT_SIGNATURE, Check.OPENING_SIGNATURE, Check.CHECKPOINT},
+    Word.SIGNED: _named("event-signature", "key-event")
+    | {Check.STATEMENT_SIGNATURE, Check.OPENING_SIGNATURE, Check.CHECKPOINT},
     Word.TIME_PROVED: _named("time-token", "time-proved"),
     Word.ANCHORED: frozenset({Check.ANCHORED}),
     Word.WITNESSED: frozenset({Check.WITNESSES}),
@@ -50,7 +51,7 @@ _CHECKS: Final[Mapping[Word, frozenset[Check]]] = {
             Check.AGAINST,
         }
     ),
-    Word.CUSTODY: _named("custody", "key-event"),
+    Word.CUSTODY: _named("custody"),
 }
 """The checks that decide each word."""
 
@@ -114,6 +115,25 @@ def _by_its_finding(word: Word, findings: Sequence[Finding]) -> Said:
     return Said(word, state, _TITLES[word], sentence or _SENTENCES.get(word, {}).get(state, "There is no log here."))
 
 
+def _but_for_deletions(word: Word, findings: Sequence[Finding]) -> Said:
+    """Never say that everything is intact where a file is gone, though an event says why."""
+    usual = _usual(word, findings)
+    gone = any(each.check is Check.DELETION and each.expected for each in findings)
+    if not gone or usual.state is not Verdict.PASS:
+        return usual
+    sentence = "What is here is, byte for byte, what was sealed; files that were deleted are named."
+    return Said(word, Verdict.ABSENT, "Intact but for what was deleted", sentence)
+
+
+def _without_gaps(word: Word, findings: Sequence[Finding]) -> Said:
+    """Say that custody is unbroken only where no capture has a gap, whatever is told of the others."""
+    usual = _usual(word, findings)
+    gaps = any(each.verdict is Verdict.ABSENT for each in _about(word, findings))
+    if not gaps or usual.state in {Verdict.FAIL, Verdict.UNVERIFIABLE}:
+        return usual
+    return Said(word, Verdict.ABSENT, "Custody has gaps", "What is recorded of custody leaves gaps, which are named.")
+
+
 def _about(word: Word, findings: Sequence[Finding]) -> list[Finding]:
     return [each for each in findings if each.check in _CHECKS[word]]
 
@@ -147,4 +167,6 @@ _LABELS: Final[Mapping[Word, Mapping[Verdict, str]]] = {word: {} for word in Wor
 _WORDS: Final[Mapping[Word, Callable[[Word, Sequence[Finding]], Said]]] = {
     Word.ANCHORED: _by_its_finding,
     Word.WITNESSED: _by_its_finding,
+    Word.CUSTODY: _without_gaps,
+    Word.INTACT: _but_for_deletions,
 }
