@@ -95,7 +95,8 @@ class Findings:
     ``witnesses`` how many leaves of each log each trusted witness has seen, ``stamped`` how many of each log stand
     under a time-stamp that is believed, ``kept`` how many an old checkpoint covers that the verifier brought along,
     ``deletions`` the events that tell of a deletion by path and digest of the file, ``gone`` the paths of files that
-    are not here because of one, ``captures`` those that have a statement.
+    are not here because of one, ``captures`` those that have a statement,
+    ``pending`` the logs of which a time-stamp was cut short.
     """
 
     made: list[Finding] = field(default_factory=list)
@@ -111,6 +112,7 @@ class Findings:
     deletions: dict[tuple[str, Digest], Happened] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     captures: dict[str, Kept] = field(default_factory=dict)
+    pending: set[str] = field(default_factory=set)
 
     def add(self, made: Finding) -> None:
         """Keep *made*."""

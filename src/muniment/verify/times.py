@@ -121,6 +121,7 @@ def read_times(scope: Scope, there: tuple[tuple[str, bool], ...]) -> Times:
         elif str(PurePosixPath(path).with_suffix(".tsr")) not in files:
             detail = "A request or a chain without its token: the stamp was cut short, and counts for nothing."
             scope.findings.note(Check.TIME_TOKEN, path, Verdict.ABSENT, detail)
+            scope.findings.pending.add(origin)
     return found
 
 
