@@ -108,3 +108,12 @@ def test_the_corpus_can_be_made_anew(tmp_path: Path) -> None:
             each.make(made)
         except MunimentError as failure:  # pragma: no cover - says which attack could not be made
             pytest.fail(f"{each.name}: {failure}")
+
+
+def test_the_published_list_is_that_of_the_corpus() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "conformance.md").read_text(encoding="utf-8")
+    rows = page.partition("<!-- table: attacks -->")[2].strip().splitlines()[2:]
+    said = {
+        name: f"| `{name}` | {each['what']} | {each['verdict']} | `{each['check']}` |" for name, each in LISTED.items()
+    }
+    assert rows == list(said.values())
