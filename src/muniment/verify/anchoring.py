@@ -39,7 +39,7 @@ def _note(scope: Scope, origin: str, wanted: int, size: int) -> Anchor:
             detail = f"{anchor}: {by} was shown the log with {covered:,} of its {size:,} leaves."
             findings.note(Check.ANCHORED, folder, Verdict.PASS, detail)
             return anchor
-    anchor = Anchor.PENDING if origin in scope.outside.pending | findings.pending else Anchor.ABSENT
+    anchor = Anchor.PENDING if origin in scope.outside.pending else Anchor.ABSENT
     detail = _unseen(size, max(witnessed, stamped), findings.kept.get(origin, 0))
     detail += (
         " A time-stamp was asked for and has not come: `muniment stamp` asks again."
