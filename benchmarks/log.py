@@ -1,6 +1,6 @@
 """What the log costs: batches, proofs from disk, memory, and the verification of an archive of many captures.
 
-    python benchmarks/log.py log [ENTRIES]      1,000,000 entries in batches of 10,000; then proofs, each looked up anew
+    python benchmarks/log.py log [ENTRIES]      1,000,000 entries in batches of 10,000; then proofs from disk
     python benchmarks/log.py verify [CAPTURES]  10,000 small sealed captures, made by the real write path, then verified
 
 Everything lies in a temporary folder below the current one, so that its disk is the one that is measured.

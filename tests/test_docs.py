@@ -271,6 +271,7 @@ def _printed(made: Made, *arguments: str) -> Any:
         ("trust-1", ["trust", "show"]),
         ("recorded-1", ["custody", "record", "--event", "access", "ID"]),
         ("custody-1", ["custody", "show", "ID"]),
+        ("trusted-1", ["trust", "check"]),
         ("checkpoint-1", ["log", "checkpoint"]),
         ("published-1", ["log", "publish", "NEW"]),
         ("disclosed-1", ["disclose", "ID:3", "--out", "NEW"]),

@@ -3,6 +3,7 @@
 import html.parser
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from muniment.model import Check, Finding, Verdict
 from muniment.report import document, page, safe, terminal
 from muniment.report.words import TITLES
-from muniment.verification import Verification
+from muniment.verification import Anchor, Said, Verification, Word
 
 HOSTILE = (
     "\x1b]0;owned\x07\x1b[2J\r\nPASS  forged line\x9b31m\u202egnp.exe\u2028\ud800"
@@ -216,3 +217,29 @@ def test_a_page_says_verdict_trust_and_time() -> None:
     assert "UNVERIFIABLE" in shown
     assert "2026-01-02 03:04:05 UTC" in shown
     assert "Does not prove" in shown
+
+
+# The words.
+
+
+def _worded() -> Verification:
+    said = [
+        Said(word, state, f"label {HOSTILE}", f"sentence of {word} {HOSTILE}")
+        for word, state in zip(Word, [*Verdict, *Verdict], strict=False)
+    ]
+    return replace(verification(Verdict.PASS), words=tuple(said), anchored=Anchor.WITNESSED)
+
+
+def test_every_report_begins_with_each_word_its_state_and_its_sentence() -> None:
+    worded = _worded()
+    told = json.loads(document.render(worded))
+    assert (told["anchored"], [each["word"] for each in told["words"]]) == ("witnessed", list(Word))
+    text = terminal.render(worded, archive="a", colour=False)
+    shown = page.render(worded, OCCASION)
+    for each in Word:
+        assert f"sentence of {each}" in text
+        assert f"sentence of {each}" in shown
+    assert text.index("sentence of intact") < text.index("Does not prove")
+    assert "<script" not in shown
+    assert HOSTILE not in text
+    assert HOSTILE not in shown

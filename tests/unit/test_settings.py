@@ -59,7 +59,7 @@ def test_a_misspelt_key_is_named_with_its_line_and_a_suggestion(tmp_path: Path) 
         ("[max-time]\n", "line 5: unknown key 'max-time'; did you mean max-time in [limits]?"),
         ("[limit]\n", "line 5: unknown key 'limit'; did you mean 'limits'?"),
         ("[limits]\nx = 1\n[capture]\nx = 1\n", "line 6: unknown key 'x'; known are: delay, idle-timeout, "),
-        ("[[x]]\n", "line 5: unknown key 'x'; known are: archive, capture, limits"),
+        ("[[x]]\n", "line 5: unknown key 'x'; known are: archive, capture, checkpoints, custody"),
         ("[capture]\nx = 1\n", "line 6: unknown key 'x'; known are: ca-file, cited, tls, user-agent"),
     ],
 )

@@ -102,6 +102,12 @@ class CustodyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     record: bool = False
 
 
+class CheckpointsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where new checkpoints go: ``mail``, ``page``, or the path of a folder on another disk."""
+
+    to: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole of muniment.toml."""
 
@@ -110,6 +116,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     capture: CaptureTable = CaptureTable()
     tsa: list[AuthorityTable] = []
     custody: CustodyTable = CustodyTable()
+    checkpoints: CheckpointsTable = CheckpointsTable()
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
     from muniment.capture.recovery import left_open
     from muniment.cli import read_passphrase
     from muniment.cli.hand import Hand
+    from muniment.cli.log import tell_checkpoint
     from muniment.cli.recover import recovered
     from muniment.cli.stamp import ahead, believed
     from muniment.message.url import spoken
@@ -132,7 +133,9 @@ def capture(room: Room, /, url: str, *, quiet: bool, as_json: bool, **options: A
             tell(f"Not stamped by {safe(stamped.authority)}: {safe(stamped.pending)}. `muniment stamp` asks again.")
         elif abs(off := ahead(stamped) or 0.0) > _CLOCK:
             tell(f"Set this machine's clock: {safe(stamped.authority)} is {off:+.0f} s away from it.")
-    return _account(archive, done.id, as_json=as_json)
+    status = _account(archive, done.id, as_json=as_json)
+    tell_checkpoint(archive)
+    return status
 
 
 class _Interruption:

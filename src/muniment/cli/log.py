@@ -9,9 +9,10 @@ from muniment.cli import Room, echo_json, json_option, tell
 from muniment.cli.witness import cosign, witness
 
 if TYPE_CHECKING:
+    from muniment.capture.archive import Archive
     from muniment.log.stored import Stored
 
-__all__ = ["log"]
+__all__ = ["log", "tell_checkpoint"]
 
 
 @click.group()
@@ -26,9 +27,15 @@ _out = click.option("--out", type=click.Path(path_type=Path), metavar="FILE", he
 
 
 @log.command()
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a page to be printed into this new HTML file, with a QR code that holds the checkpoint.",
+)
 @json_option
 @click.pass_obj
-def checkpoint(room: Room, *, as_json: bool) -> None:
+def checkpoint(room: Room, *, page: Path | None, as_json: bool) -> None:
     """Print the newest checkpoint: the signed size and root of the log.
 
     Whoever keeps these lines outside of this machine can show later that nothing before them was rewritten.
@@ -44,6 +51,13 @@ def checkpoint(room: Room, *, as_json: bool) -> None:
         raise JobError(f"{archive.root}: the log is empty; capture something first")
     signed = journal.newest()
     shown = unverified_checkpoint(signed, journal.folder)  # whatever else lies there is not printed
+    if page is not None:
+        from muniment import durable
+        from muniment.report.sheet import sheet
+
+        written = sheet(signed.decode(), archive.origin, shown.size, archive.settings.archive.name)
+        durable.create(page.absolute(), written.encode(), mode=0o644)
+        tell(f"The page is in {safe(str(page))}: print it, and give it to somebody outside.")
     if as_json:
         echo_json(
             {
@@ -55,6 +69,8 @@ def checkpoint(room: Room, *, as_json: bool) -> None:
                 "exit": 0,
             }
         )
+        return
+    if page is not None:
         return
     for line in signed.decode().removesuffix("\n").split("\n"):
         click.echo(safe(line))
@@ -159,6 +175,15 @@ def publish(room: Room, /, to: Path, *, as_json: bool) -> None:
     grown = f"from {done.before:,} to {done.size:,} leaves" if done.before else f"with {done.size:,} leaves"
     click.echo(f"The log {archive.origin} is published in {safe(str(to))} {grown}; {done.files:,} files are new.")
     tell("Next: tell others where it is, and ask somebody to keep checkpoints of it (`muniment log cosign`).")
+
+
+def tell_checkpoint(archive: "Archive") -> None:
+    """Send the newest checkpoint of *archive* where its settings say, and tell what was done."""
+    from muniment.capture.checkpoints import send
+    from muniment.report.words import safe
+
+    for line in send(archive).splitlines():
+        tell(safe(line))
 
 
 def _logs(root: Path) -> "tuple[Stored, ...]":

@@ -57,3 +57,39 @@ def init(room: Room, file: Path | None) -> None:
     durable.create(path, trusted.EMPTY.encode(), mode=0o644)
     click.echo(f"{safe(str(path))} is there and trusts nobody yet.")
     tell("Paste into it the lines that the archive's staff gave you (`muniment trust show` prints them there).")
+
+
+@trust.command("check")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@json_option
+@click.pass_obj
+def check(room: Room, file: Path | None, *, as_json: bool) -> int:
+    """Read a trust file (FILE, or your own), say whom it believes, and what in it is odd or has run out."""
+    from datetime import UTC, datetime
+
+    from muniment.report.words import safe
+    from muniment.verify import trust as trusted
+    from muniment.verify.oddities import believed, oddities
+
+    path = file or room.home / "trust.toml"
+    read = trusted.read(path)
+    odd = oddities(read, datetime.now(UTC))
+    if as_json:
+        echo_json(
+            {
+                "schema": "muniment.trusted/1",
+                "file": str(path),
+                "believes": list(believed(read)),
+                "odd": list(odd),
+                "exit": 4 if odd else 0,
+            }
+        )
+        return 4 if odd else 0
+    click.echo(f"{safe(str(path))} believes:")
+    for line in believed(read) or ("nobody",):
+        click.echo(f"  {safe(line)}")
+    for line in odd:
+        click.echo(f"Odd: {safe(line)}")
+    if not odd:
+        click.echo("Nothing in it is odd.")
+    return 4 if odd else 0

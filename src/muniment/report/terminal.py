@@ -53,11 +53,11 @@ def _words(words: Sequence[Said], *, colour: bool) -> Iterator[str]:
     """Give a line or more to each word: its state, what it reads like, and the sentence."""
     if words:
         yield ""
-    width = max((len(each.label) for each in words), default=0)
+    width = max((len(safe(each.label)) for each in words), default=0)
     for each in words:
         state = f"{STATES[each.state]:<12}"
-        first, *further = textwrap.wrap(safe(each.sentence), _WIDTH - width - 18) or [""]
-        yield f"  {_painted(state, each.state, colour=colour)}  {each.label:<{width}}  {first}"
+        first, *further = textwrap.wrap(safe(each.sentence), max(_WIDTH - width - 18, 40)) or [""]
+        yield f"  {_painted(state, each.state, colour=colour)}  {safe(each.label):<{width}}  {first}"
         yield from (f"{'':{width + 18}}{line}" for line in further)
 
 
