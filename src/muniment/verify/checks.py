@@ -94,7 +94,6 @@ class Findings:
     ``events`` the events that logs hold, by log and in its order,
     ``witnesses`` how many leaves of each log each trusted witness has seen, ``stamped`` how many of each log stand
     under a time-stamp that is believed, ``kept`` how many an old checkpoint covers that the verifier brought along,
-    ``pending`` the logs of which a time-stamp was asked for and not got,
     ``deletions`` the events that tell of a deletion by path and digest of the file, ``gone`` the paths of files that
     are not here because of one, ``captures`` those that have a statement,
     ``pending`` the logs of which a time-stamp was cut short.
@@ -110,7 +109,6 @@ class Findings:
     witnesses: dict[str, dict[str, int]] = field(default_factory=dict)
     stamped: dict[str, int] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)
-    pending: set[str] = field(default_factory=set)
     deletions: dict[tuple[str, Digest], Happened] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     captures: dict[str, Kept] = field(default_factory=dict)
