@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import attacks_on_archives  # noqa: F401 - each enters its attacks
+import attacks_on_custody  # noqa: F401
 import attacks_on_packets  # noqa: F401
 import attacks_on_pieces  # noqa: F401
 import attacks_on_testimony

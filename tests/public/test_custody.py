@@ -83,6 +83,7 @@ def test_a_verification_records_itself_where_the_archive_says_so(tmp_path: Path)
     assert ran.status == 0
     assert "Recorded as event-" in ran.err
     assert run(made, "verify", made.captures[0]).status == 0
+    assert run(made, "verify", made.root).status == 0
     assert len(list(events.rglob("*.dsse.json"))) == 1
     shown = told(made, "custody", "show", made.captures[0])
     assert [each["what"] for each in shown["events"]][2:] == ["fixity check"]  # type: ignore[attr-defined]

@@ -88,8 +88,9 @@ def verify(  # noqa: PLR0913 - one argument for each option
         outside = replace(outside_of(room, root), against=kept, strict=strict, at=_day(at))
         found = verified(root, trust, only=only, depth=depth, outside=outside)
     _tell(found, f"{root}, capture {only}" if only else str(root), page, as_json=as_json)
-    # What will be on another day is no check of today.
-    if only is None and at is None and not is_packet(root):
+    # What will be on another day is no check of today. And a folder that is named may be a copy: an event that were
+    # logged there would fork the log of the archive itself.
+    if path is None and at is None:
         _record(room, root, found, Unlock(passphrase_file, passphrase_fd), depth="payloads" if payloads else "records")
     return found.exit
 
