@@ -27,6 +27,7 @@ from muniment.message.url import Url
 from muniment.model import Check, Finding, Verdict
 from muniment.rules import Rules
 from muniment.seal import dsse
+from muniment.verification import Said, Word
 from muniment.verify import trust, verify
 
 RULES = Rules(allow_net=("127.0.0.0/8",), dns=False)
@@ -554,3 +555,16 @@ def test_a_certificate_that_is_no_root_is_refused_as_one(made: archives.Made, ts
     written = f"[[tsa]]\nname = 'a'\nroot = {settings.text(str(tsa.folder / 'tsa.pem'))}\n"
     with pytest.raises(JobError, match="holds no root certificate"):
         trust.parse(written.encode(), made.home / "trust.toml")
+
+
+def test_the_time_is_not_called_proved_where_it_is_for_some_captures_only(made: archives.Made, tsa: Tsa) -> None:
+    stamped(made, tsa)
+    word = next(each for each in verified_words(made, tsa) if each.word is Word.TIME_PROVED)
+    assert (word.state, word.label) == (Verdict.PASS, "Time proved")
+    more = now_captured(made, "b")
+    word = next(each for each in verified_words(more, tsa) if each.word is Word.TIME_PROVED)
+    assert (word.state, word.label) == (Verdict.ABSENT, "Time proved of 1 in 2")
+
+
+def verified_words(made: archives.Made, tsa: Tsa) -> tuple[Said, ...]:
+    return verify(made.root, trusting(made, tsa), outside=made.outside).words

@@ -125,6 +125,17 @@ def _but_for_deletions(word: Word, findings: Sequence[Finding]) -> Said:
     return Said(word, Verdict.ABSENT, "Intact but for what was deleted", sentence)
 
 
+def _of_each(word: Word, findings: Sequence[Finding]) -> Said:
+    """Never say that the time is proved where it is for some captures only."""
+    usual = _usual(word, findings)
+    times = [each.verdict for each in findings if each.check is Check.TIME_PROVED]
+    proved = times.count(Verdict.PASS)
+    if usual.state is not Verdict.PASS or proved == len(times):
+        return usual
+    sentence = f"Of {len(times):,} captures {proved:,} are covered by a time-stamp of an authority whom you trust."
+    return Said(word, Verdict.ABSENT, f"Time proved of {proved:,} in {len(times):,}", sentence)
+
+
 def _without_gaps(word: Word, findings: Sequence[Finding]) -> Said:
     """Say that custody is unbroken only where no capture has a gap, whatever is told of the others."""
     usual = _usual(word, findings)
@@ -165,6 +176,7 @@ _LABELS: Final[Mapping[Word, Mapping[Verdict, str]]] = {word: {} for word in Wor
     Word.CUSTODY: {Verdict.PASS: "Custody unbroken", Verdict.FAIL: "Custody contradicted"},
 }
 _WORDS: Final[Mapping[Word, Callable[[Word, Sequence[Finding]], Said]]] = {
+    Word.TIME_PROVED: _of_each,
     Word.ANCHORED: _by_its_finding,
     Word.WITNESSED: _by_its_finding,
     Word.CUSTODY: _without_gaps,
