@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from archives import SEED, VIDEO, Made, archive
+from authorities import new_tsa, serving
 from commands import Ran, muniment
 from packets import VERIFIERS, asked
 
@@ -78,3 +79,15 @@ def test_no_certification_is_drafted_as_if_damage_were_none(made: Made, tmp_path
     done = run(spoilt, "certify", made.captures[0])
     assert done.status == 1
     assert "IT DID NOT PASS" in done.out
+
+
+def test_the_lines_for_a_recipient_name_an_authority_that_was_asked_once(tmp_path: Path) -> None:
+    made = archive(tmp_path, "a")
+    tsa = new_tsa(tmp_path / "tsa", "Alpha", "ec")
+    with serving(tsa.reply) as served:
+        whom = ("--tsa", served.url, "--tsa-root", tsa.root_file, "--allow-net", "127.0.0.0/8")
+        done = run(made, "stamp", *whom)
+    assert done.status == 0, done.out + done.err
+    lines = run(made, "trust", "show").out
+    assert lines.count("[[tsa]]") == 1
+    assert tsa.root_file.read_text(encoding="ascii").strip() in lines

@@ -31,7 +31,11 @@ def show(room: Room, *, as_json: bool) -> None:
     lines = trusted.lines(archive.origin, str(vkey), operator, current.key, current.since)
     for each in former:
         lines += trusted.operator_lines(operator, each.key, each.since, each.until, each.revoked)
-    lines += "".join(trusted.authority_lines(each.name, each.roots) for each in authorities(archive))
+    # Those that this archive asks, and those whom its staff believes, because one was asked by `stamp --tsa`.
+    own = room.home / "trust.toml"
+    known = {each.roots: each.name for each in (trusted.read(own).authorities if own.is_file() else ())}
+    known |= {each.roots: each.name for each in authorities(archive)}
+    lines += "".join(trusted.authority_lines(name, roots) for roots, name in known.items())
     if as_json:
         echo_json({"schema": "muniment.trust/1", "trust": lines, "exit": 0})
         return

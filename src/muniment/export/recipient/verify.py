@@ -390,7 +390,7 @@ def check_stamps(report: Report, folder: Path, over: str, trust: dict[str, Any],
     """Check all time-stamps over the file *over* and return the times that they prove."""
     times = []
     for token in sorted(folder.glob(over.replace("checkpoint", "stamps/*.tsr"))):
-        what = f"{folder.name}, time-stamp {token.name.partition('-')[0]}"
+        what = f"{folder.name}, time-stamp {token.stem.rpartition('-')[0]}"
         times.append(report.attempt(what, partial(check_stamp, token, folder / over, trust, base)))
     return [each for each in times if each]
 

@@ -228,7 +228,7 @@ check_opening() {  # the checkpoint that the statement quotes of its opening
 
 check_stamp() {  # capture, token, the file that it is over
   looked "$2"; looked "${2%.tsr}.pem"; looked "${2%.tsr}.tsq"
-  what="$1, time-stamp $(basename "$2" | cut -d- -f1)"
+  what="$1, time-stamp $(basename "$2" | sed 's/-[^-]*$//')"
   plain "$2" && said=$(openssl ts -reply -in "$2" -text 2> /dev/null | sed -n 's/^Time stamp: //p') && [ -n "$said" ] \
     || { fail "$what: this is no time-stamp"; return; }
   at=$(date -u -d "$said" +%s 2> /dev/null) || { undecided "$what: says $said, which this system's date cannot read"; return; }
