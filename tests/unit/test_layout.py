@@ -30,6 +30,15 @@ PATHS = {
     f"work/captures/{ID}.lock": layout.lock(ID),
     f"work/browsers/{ID}": layout.browsing(ID),
     "work/lock": layout.archive_lock(),
+    "work/events.lock": layout.events_lock(),
+    "work/pending-stamps.json": layout.pending_stamps(),
+    "manifests/events": layout.events(),
+    f"manifests/events/2024/12/event-{ID}.dsse.json": layout.event(f"event-{ID}"),
+    f"manifests/events/2024/12/event-{ID}.dsse.json.open": layout.unlogged(f"event-{ID}"),
+    f"manifests/events/2024/12/event-{ID}.sha512": layout.event_list(f"event-{ID}", "sha512"),
+    "manifests/logs/case.abcdef/checkpoints/17.cosig": layout.cosignatures("case.abcdef", 17),
+    "manifests/logs/case.abcdef/stamps/17": layout.stamps("case.abcdef", 17),
+    f"manifests/logs/case.abcdef/stamps/17/alpha-{'0' * 64}.tsr": layout.token("case.abcdef", 17, "alpha", "0" * 64),
     "manifests/logs": layout.logs(),
     "manifests/keys": layout.public_keys(),
     "manifests/logs/case.abcdef": layout.log("case.abcdef"),
@@ -146,3 +155,80 @@ def test_the_tail_of_a_warc_and_of_a_manifest_is_known_again(offset: int) -> Non
 )  # fmt: skip
 def test_nothing_else_counts_as_such_a_tail(path: PurePosixPath) -> None:
     assert layout.is_torn(path, ID) is False
+
+
+def test_an_event_is_named_by_its_second_and_its_chance() -> None:
+    assert layout.event_id(OPENED, bytes(4)) == "event-20241210T093012Z-aaaaaa"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [(f"event-{ID}", True), (ID, False), ("event-", False), (f"event-{ID}x", False), (f"event-event-{ID}", False)],
+)
+def test_only_an_id_of_an_event_is_one(name: str, is_one: bool) -> None:  # noqa: FBT001
+    assert layout.is_event(name) == is_one
+    if not is_one:
+        with pytest.raises(FormatError, match="event-20241210T093012Z-k7f3qa"):
+            layout.event(name)
+
+
+FOLDER = PurePosixPath("manifests/events/2024/12")
+EVENT = f"event-{ID}"
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "unfinished"),
+    [
+        (FOLDER / f"{EVENT}.dsse.json", EVENT, None),
+        (FOLDER / f"{EVENT}.dsse.json.open", None, EVENT),
+        (FOLDER / f".{EVENT}.dsse.json.open.0123abcd.tmp", None, EVENT),
+        (FOLDER / f".{EVENT}.dsse.json.0123abcd.tmp", None, None),
+        (FOLDER / EVENT, None, None),
+        (FOLDER / f"{EVENT}.open", None, None),
+        (FOLDER / f"{ID}.dsse.json", None, None),
+        (FOLDER.parent / f"{EVENT}.dsse.json", None, None),
+        (FOLDER.parent / f"{EVENT}.dsse.json.open", None, None),
+    ],
+)
+def test_a_file_of_an_event_is_known_in_its_place_alone(
+    path: PurePosixPath, name: str | None, unfinished: str | None
+) -> None:
+    assert layout.event_named(path) == name
+    assert layout.event_unfinished(path) == unfinished
+
+
+@pytest.mark.parametrize(
+    ("path", "is_beside"),
+    [
+        ("stamps/17/alpha.tsr", True),
+        ("stamps", True),
+        ("checkpoints/17.cosig/a.cosig", True),
+        ("checkpoints/17.cosig", False),
+        ("checkpoints/17.cosig/a/b", False),
+        ("checkpoints/17/a.cosig", False),
+        ("checkpoints.cosig/17.cosig/a", False),
+        ("tile/17.cosig/a", False),
+        ("checkpoint", False),
+        ("tile/stamps/a", False),
+        (".", False),
+    ],
+)
+def test_what_others_said_lies_beside_the_log(path: str, is_beside: bool) -> None:  # noqa: FBT001
+    assert layout.is_beside_log(PurePosixPath(path)) == is_beside
+
+
+def test_a_file_of_a_stamp_carries_the_digest_of_its_token() -> None:
+    digest = "0123456789abcdef" * 4
+    for ending in ("tsr", "tsq", "pem"):
+        assert layout.token_digest(f"alpha-{digest}.{ending}") == digest
+    for name in (f"alpha-{digest}.txt", f"alpha-{digest}", f"{digest}.tsr", f"alpha-{digest[1:]}.tsr", "", "alpha.tsr"):
+        assert layout.token_digest(name) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [("Alpha", "alpha"), ("Big Time, Inc.", "big-time-inc"), ("\u4e2d", "tsa"), ("-a-", "a"), ("-" + "e" * 45, "e" * 40), ("b" * 50, "b" * 40),
+     (f"{'c' * 39} d", "c" * 39), ("", "tsa")],
+)  # fmt: skip
+def test_an_authority_is_called_in_files_by_letters_digits_and_hyphens(name: str, stem: str) -> None:
+    assert layout.stem(name) == stem

@@ -1023,3 +1023,12 @@ def test_folders_nested_deeper_than_python_or_the_system_goes_are_no_hiding_plac
 def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="there is no such folder"):
         verify(tmp_path / "nowhere", Trust.nobody())
+
+
+def test_a_request_of_which_the_end_was_not_kept_says_so_and_verifies(tmp_path: Path) -> None:
+    made = archives.begun(tmp_path)
+    long = replace(archives.exchange(archives.SEED, b"<title>Sent</title>"), request_dropped=5)
+    made = archives.captured(made, "a", [(long, Role.ARTICLE)])
+    assert b"WARC-Truncated: length" in gzip.decompress(made.warc().read_bytes())
+    found = verify(made.root, made.trust, outside=made.outside)
+    assert found.verdict is Verdict.PASS, [each for each in found.findings if each.verdict is Verdict.FAIL]

@@ -67,8 +67,13 @@ def _served(edition: int, folder: Path, port: int = 0) -> "AbstractContextManage
 
 def _wait() -> None:
     import signal
+    import threading
 
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    # Handlers of our own, because whoever starts this in the background may have had Ctrl-C ignored.
+    ended = threading.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: ended.set())
+    ended.wait()
 
 
 def arguments(site: "Site | second.Site") -> list[str]:

@@ -325,8 +325,9 @@ def _disagreements(line: Record, head: Head) -> Iterator[tuple[str, str, str]]:
         ("type", _TYPES.get(line.kind, line.kind.value), fields.get("warc-type", "").lower()),
         ("URL", line.url, head.target_uri),
         ("date", line.date, head.date),
-        ("truncation", line.truncated or "", fields.get("warc-truncated", "").lower()),
     ]
+    if line.kind is not Kind.REQUEST:  # whose line does not say that its end was not kept
+        pairs.append(("truncation", line.truncated or "", fields.get("warc-truncated", "").lower()))
     if address := fields.get("warc-ip-address"):
         pairs.append(("address", line.address, address))
     if payload := fields.get("warc-payload-digest"):
