@@ -57,19 +57,20 @@ def envelope(bench: Bench, change: Changed, path: Path | None = None) -> None:
     where.write_bytes(canonical.encode(said))
 
 
-def statement(bench: Bench, change: Changed, number: int = 0, *, held: Any = None) -> None:
+def statement(bench: Bench, change: Changed, number: int = 0, *, held: Any = None, id_: str = "") -> None:
     """Let the operator, who holds the key, say something else in the statement, and seal it anew."""
-    where = at(bench, layout.statement(capture(bench, number)))
+    where = at(bench, layout.statement(id_ or capture(bench, number)))
     said = canonical.decode(dsse.unverified_payload(where.read_bytes()), where)
     change(said)
     signer = held or signers(bench.stock.archive, None).operator
     where.write_bytes(dsse.seal(canonical.encode(said), manifest.PAYLOAD_TYPE, [signer]))
 
 
-def relogged(bench: Bench, made: Made, drop: frozenset[str] = frozenset()) -> None:
+def relogged(bench: Bench, made: Made, drop: frozenset[str] = frozenset(), add: str = "") -> None:
     """Write the whole log anew over what lies in the archive now, as somebody can who holds every key."""
     folder = at(bench, layout.log(made.origin))
     leaves = [Leaf.decode(each, "leaf") for each in Journal(bench.evidence, made.origin).entries()]
+    leaves += [Leaf(kind, add, Digest.of_bytes(b"")) for kind in (LeafType.OPEN, LeafType.CAPTURE) if add]
     shutil.rmtree(folder)
     held = signers(made.archive, None)
     names = {LeafType.OPEN: layout.opening, LeafType.CAPTURE: layout.statement}
@@ -82,12 +83,11 @@ def relogged(bench: Bench, made: Made, drop: frozenset[str] = frozenset()) -> No
             places = [Leaf.decode(each, "leaf") for each in journal.entries()]
             index = next(n for n, each in enumerate(places) if each.id == leaf.id)
             quoted = Digest.of_bytes(journal.checkpoint_at(index + 1))
-            number = made.captures.index(leaf.id)
 
             def quote(said: dict[str, Any], index: int = index, quoted: Digest = quoted) -> None:
                 said["predicate"]["opening"] |= {"index": index, "size": index + 1, "checkpoint": str(quoted)}
 
-            statement(bench, quote, number)
+            statement(bench, quote, id_=leaf.id)
         added = Leaf(leaf.type, leaf.id, Digest.of_bytes(sealed.read_bytes())).encode()
         Journal(bench.evidence, made.origin).append(added, held.log, bench.trust.parent / "forgotten" / "checkpoint")
     shutil.rmtree(bench.trust.parent / "forgotten")
@@ -652,7 +652,10 @@ def _(bench: Bench) -> None:
     second = capture(bench, 1)
     for each in (layout.claims, layout.evidence):
         shutil.rmtree(at(bench, each(second)))
-    relogged(bench, bench.stock, frozenset({second}))
+    twin = bench.stock.twin
+    for each in (layout.claims, layout.evidence):
+        shutil.copytree(twin.root / str(each(twin.captures[0])), at(bench, each(twin.captures[0])))
+    relogged(bench, bench.stock, frozenset({second}), twin.captures[0])
 
 
 @attack(

@@ -10,12 +10,13 @@ from tempfile import TemporaryDirectory
 
 from archives import Made, signers
 from attack import Bench, attack
-from attacks_on_testimony import STRANGER, happened, other
+from attacks_on_testimony import STRANGER, cosigned, happened, other
 from muniment import layout, manifest
 from muniment.capture import custody, events
 from muniment.capture.custody import Deed
 from muniment.capture.sealing import Signers
 from muniment.digest import Digest
+from muniment.log.journal import Journal
 from muniment.manifest import Acceptance, Change, Event, KeyChange
 from muniment.model import EventType
 from muniment.seal import SigningKey, dsse
@@ -31,7 +32,10 @@ def insider(bench: Bench) -> Iterator[Made]:
         home = Path(folder) / "home"
         shutil.copytree(made.home, home)
         yield replace(made, home=home)
-    shutil.rmtree(bench.evidence / "work")
+        # The witness has seen all of it, so that only the fault itself decides.
+        journal = Journal(made.root, made.origin)
+        cosigned(made, journal.newest(), journal.sizes()[-1])
+    shutil.rmtree(bench.evidence / "work", ignore_errors=True)
 
 
 def held(made: Made) -> Signers:

@@ -227,8 +227,10 @@ def test_a_file_of_a_stamp_carries_the_digest_of_its_token() -> None:
 
 @pytest.mark.parametrize(
     ("name", "stem"),
-    [("Alpha", "alpha"), ("Big Time, Inc.", "big-time-inc"), ("\u4e2d", "tsa"), ("-a-", "a"), ("-" + "e" * 45, "e" * 40), ("b" * 50, "b" * 40),
-     (f"{'c' * 39} d", "c" * 39), ("", "tsa")],
+    [
+        ("Alpha", "alpha"), ("Big Time, Inc.", "big-time-inc"), ("\u4e2d", "tsa"), ("-a-", "a"), ("", "tsa"),
+        ("b" * 50, "b" * 40), ("-" + "e" * 45, "e" * 40), (f"{'c' * 39} d", "c" * 39),
+    ],
 )  # fmt: skip
 def test_an_authority_is_called_in_files_by_letters_digits_and_hyphens(name: str, stem: str) -> None:
     assert layout.stem(name) == stem

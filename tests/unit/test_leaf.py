@@ -5,7 +5,8 @@ import pytest
 from muniment import canonical
 from muniment.digest import Digest
 from muniment.errors import FormatError
-from muniment.log.leaf import LARGEST, Leaf, LeafType, bundle, unbundle
+from muniment.log.leaf import LARGEST, Leaf, LeafType, bundle, leaf_type, unbundle
+from muniment.model import EventType
 
 X = Digest.of_bytes(b"x")
 OPEN = Leaf(LeafType.OPEN, "20241210T093012Z-k7f3qa", X)
@@ -112,3 +113,8 @@ def test_a_bundle_that_ends_within_an_entry_is_malformed(content: bytes, found: 
     with pytest.raises(FormatError, match=r"^bundle: ") as refused:
         unbundle(content, "bundle")
     assert refused.value.found == found
+
+
+def test_a_key_event_and_a_renewal_have_leaves_of_their_own_and_others_one() -> None:
+    own = {EventType.KEY_EVENT: LeafType.KEY, EventType.RENEWAL: LeafType.RENEWAL}
+    assert {each: leaf_type(each) for each in EventType} == {each: own.get(each, LeafType.EVENT) for each in EventType}

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from muniment.errors import FormatError, SignatureInvalid, TrustError
+from muniment.log.cosignature import WitnessKey
 from muniment.log.note import Checkpoint, VerifierKey, open_checkpoint, sign, unverified_checkpoint
 from muniment.seal import PublicKey, SigningKey
 
@@ -297,3 +298,16 @@ def test_a_signature_line_holds_a_key_id_and_at_least_an_octet_of_signature() ->
     assert open_checkpoint(NOTE + "\u2014 name AAAAAAA=\n".encode(), [VKEY]) == CHECKPOINT
     with pytest.raises(FormatError, match=r"expected a key id and a signature, found 4 octets"):
         open_checkpoint(NOTE + "\u2014 name AAAAAA==\n".encode(), [VKEY])
+
+
+def test_the_key_of_a_witness_is_no_log_s_and_the_other_way_round() -> None:
+    public = SigningKey.of_seed(bytes(32)).public
+    log, witness = VerifierKey("a.example", public), WitnessKey("a.example", public)
+    with pytest.raises(FormatError) as refusal:
+        VerifierKey.parse(str(witness))
+    assert refusal.value.expected == "signature type 0x01 (Ed25519, a log's)"
+    assert refusal.value.found == "0x04 (Ed25519, a witness's)"
+    with pytest.raises(FormatError) as refusal:
+        WitnessKey.parse(str(log))
+    assert refusal.value.expected == "signature type 0x04 (Ed25519, a witness's)"
+    assert refusal.value.found == "0x01 (Ed25519, a log's)"

@@ -116,6 +116,19 @@ def test_a_revoked_key_is_believed_only_for_what_is_proved_to_be_older(
         stolen.vouch(datetime.fromisoformat(claimed), "it", datetime.fromisoformat(proved))
 
 
+@pytest.mark.parametrize(
+    ("proved", "shown"),
+    [
+        (None, "and no time-stamp shows that it was sealed before"),
+        (datetime(2024, 5, 1, tzinfo=UTC), "and the time-stamp of 2024-05-01T00:00:00Z does not show that it was"),
+    ],
+)
+def test_it_is_said_why_what_a_revoked_key_sealed_is_not_believed(proved: datetime | None, shown: str) -> None:
+    stolen = Operator("a", OPERATOR.public, revoked=datetime(2024, 1, 1, tzinfo=UTC))
+    with pytest.raises(TrustError, match=shown):
+        stolen.vouch(datetime(2023, 1, 1, tzinfo=UTC), "it", proved)
+
+
 def test_times_are_told_in_utc_whatever_zone_they_are_written_in() -> None:
     late = Operator("a", OPERATOR.public, until=datetime.fromisoformat("2024-01-01T00:00:00+02:00"))
     with pytest.raises(TrustError) as refusal:
@@ -247,3 +260,64 @@ def test_all_tables_are_read(tmp_path: Path) -> None:
     first = "witnesses_needed = 1\nmax_stamp_delay = '2h'\n"
     read = trust.read(_file(tmp_path, f"{first}{LINES}[[witness]]\nname = 'w'\nvkey = {settings.text(witness)}\n"))
     assert (read.witnesses_needed, read.max_stamp_delay, len(read.witnesses)) == (1, 7200, 1)
+
+
+OPERATOR_LINES = LINES.partition("[[operator]]")[1] + LINES.partition("[[operator]]")[2]
+NAMED = trust.parse(LINES.encode(), WHERE).operators[0].name
+NEW_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def test_the_lines_of_an_operator_give_each_time_that_is_known() -> None:
+    assert trust.operator_lines(NAMED, OPERATOR.public) == OPERATOR_LINES
+    times = [NEW_YEAR.replace(year=year) for year in (2021, 2022, 2023)]
+    written = trust.operator_lines(NAMED, OPERATOR.public, *times)
+    added = "from = 2021-01-01T00:00:00Z\nuntil = 2022-01-01T00:00:00Z\nrevoked = 2023-01-01T00:00:00Z\n"
+    assert written == OPERATOR_LINES + added
+    (read,) = trust.parse(written.encode(), WHERE).operators
+    assert [read.since, read.until, read.revoked] == times
+
+
+def test_the_lines_of_an_authority_hold_its_roots_and_read_back() -> None:
+    pem = trustme.CA().cert_pem.bytes().decode()
+    held = tuple(x509.load_pem_x509_certificates(pem.encode()))
+    written = trust.authority_lines("Alpha, Inc.", held)
+    assert written == f'[[tsa]]\nname = "Alpha, Inc."\nroot = """\n{pem}"""\n'
+    assert trust.parse(written.encode(), WHERE).authorities == (Authority("Alpha, Inc.", held),)
+
+
+def test_certificates_without_a_root_among_them_are_refused() -> None:
+    ca = trustme.CA()
+    between = ca.create_child_ca().cert_pem.bytes().decode()
+    with pytest.raises(JobError, match="root holds no root certificate, one that its own subject issued"):
+        trust.parse(f'[[tsa]]\nname = "a"\nroot = """\n{between}"""\n'.encode(), WHERE)
+
+
+@pytest.mark.parametrize("field", ["until", "revoked"])
+def test_the_end_of_a_key_is_written_into_its_table_once(tmp_path: Path, field: str) -> None:
+    other = trust.operator_lines("Other", LOG.public)
+    path = _file(tmp_path, f"# mine\n{other}{LINES}")
+    assert trust.bound(path, OPERATOR.public, field, NEW_YEAR)
+    head, rest = OPERATOR_LINES.split("\n", 1)
+    bounded = f"{head}\n{field} = 2024-01-01T00:00:00Z\n{rest}"
+    assert path.read_text() == f"# mine\n{other}{LINES.replace(OPERATOR_LINES, bounded)}"
+    for moment, is_so in ((NEW_YEAR, True), (NEW_YEAR.replace(year=2025), True), (NEW_YEAR.replace(year=2023), False)):
+        before = path.read_text()
+        assert trust.bound(path, OPERATOR.public, field, moment) == is_so
+        assert path.read_text() == before
+
+
+def test_a_key_that_a_file_does_not_hold_is_bound_nowhere(tmp_path: Path) -> None:
+    assert not trust.bound(tmp_path / "none.toml", OPERATOR.public, "until", NEW_YEAR)
+    path = _file(tmp_path, LINES)
+    assert not trust.bound(path, LOG.public, "until", NEW_YEAR)
+    assert path.read_text() == LINES
+    path.write_bytes(b"# caf\xe9\n")
+    with pytest.raises(JobError, match=r"trust\.toml: could not be read: "):
+        trust.bound(path, OPERATOR.public, "until", NEW_YEAR)
+
+
+def test_what_would_be_no_trust_file_any_more_is_not_written(tmp_path: Path) -> None:
+    commented = LINES.replace("[[operator]]\n", "[[operator]] # mine: until = 2\n")
+    path = _file(tmp_path, commented)
+    assert trust.bound(path, OPERATOR.public, "until", NEW_YEAR)
+    assert trust.read(path).operators[0].until == NEW_YEAR
