@@ -316,8 +316,9 @@ def test_a_key_that_a_file_does_not_hold_is_bound_nowhere(tmp_path: Path) -> Non
         trust.bound(path, OPERATOR.public, "until", NEW_YEAR)
 
 
-def test_what_would_be_no_trust_file_any_more_is_not_written(tmp_path: Path) -> None:
-    commented = LINES.replace("[[operator]]\n", "[[operator]] # mine: until = 2\n")
-    path = _file(tmp_path, commented)
-    assert trust.bound(path, OPERATOR.public, "until", NEW_YEAR)
-    assert trust.read(path).operators[0].until == NEW_YEAR
+def test_a_file_that_is_wrong_elsewhere_is_not_written(tmp_path: Path) -> None:
+    broken = LINES + "[[log]]\norigin = 'other'\nvkey = 'none'\n"
+    path = _file(tmp_path, broken)
+    with pytest.raises(JobError, match="log 'other'"):
+        trust.bound(path, OPERATOR.public, "until", NEW_YEAR)
+    assert path.read_text() == broken

@@ -7,9 +7,6 @@ be large in memory is read alone, so that both together never take more than som
 
 import contextlib
 import os
-import selectors
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -19,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from muniment import canonical
+from muniment.asking import Unanswered, ask
 from muniment.errors import FormatError
 from muniment.extract.charset import printable
 
@@ -29,7 +27,6 @@ _SECONDS: Final = 20.0
 _LOOK: Final = 0.2
 _AT_ONCE: Final = 2
 _MAX_ANSWER: Final = 8 << 20
-_CHUNK: Final = 1 << 16
 _TURNS: Final = threading.BoundedSemaphore(_AT_ONCE)
 _HEAVY_TURN: Final = threading.BoundedSemaphore(1)
 # Measured: real pages of up to 250,000 characters make the child grow by 35 MiB, four of 1 MiB laid end to end by 90.
@@ -105,60 +102,6 @@ def _converse(sent: bytes, left: Callable[[], float], growth: int) -> bytes:
     # -P: the child's own folder holds a module called html, which must not stand before Python's.
     command = [sys.executable, "-P", "-B", str(_CHILD), str(os.getpid()), str(growth)]
     try:
-        child = subprocess.Popen(
-            command, bufsize=0, env={}, start_new_session=True, cwd="/",
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-    except OSError as refused:
-        raise _Unread(f"its reader could not be started: {refused}") from None
-    with child:
-        try:
-            answer = _exchanged(child, sent, left)
-            status = child.wait(timeout=max(left(), _LOOK))
-        except subprocess.TimeoutExpired:
-            raise _Unread("its reader did not end") from None
-        finally:
-            # Before it is waited for, so that the number still means this child and whatever it may have started.
-            if child.returncode is None:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(child.pid, signal.SIGKILL)
-    if status != 0:
-        ended = f"signal {-status}" if status < 0 else f"status {status}"
-        raise _Unread(f"its reader ended with {ended}, as it does at its limits of memory and CPU time")
-    return answer
-
-
-def _exchanged(child: "subprocess.Popen[bytes]", sent: bytes, left: Callable[[], float]) -> bytes:
-    """Write *sent* to the child and return all that it answers, both at once, so that no full pipe can stop either."""
-    answer = bytearray()
-    unsent = memoryview(sent)
-    with selectors.DefaultSelector() as waiting:
-        for pipe, event in ((child.stdin, selectors.EVENT_WRITE), (child.stdout, selectors.EVENT_READ)):
-            if pipe is not None:
-                os.set_blocking(pipe.fileno(), False)
-                waiting.register(pipe, event)
-        while waiting.get_map():
-            if (seconds := left()) <= 0:
-                raise _Unread("its time was over before it was read")
-            for key, event in waiting.select(min(seconds, _LOOK)):
-                if event & selectors.EVENT_WRITE:
-                    unsent = unsent[_written(key.fd, unsent) :]
-                    if not unsent:
-                        waiting.unregister(key.fileobj)
-                        key.fileobj.close()  # type: ignore[union-attr]
-                elif chunk := os.read(key.fd, _CHUNK):
-                    answer += chunk
-                    if len(answer) > _MAX_ANSWER:
-                        raise _Unread(f"its reader answered more than {_MAX_ANSWER} octets")
-                else:
-                    waiting.unregister(key.fileobj)
-    return bytes(answer)
-
-
-def _written(pipe: int, unsent: memoryview) -> int:
-    try:
-        return os.write(pipe, unsent[:_CHUNK])
-    except BlockingIOError:
-        return 0
-    except BrokenPipeError:  # it ended early; its status says how
-        return len(unsent)
+        return ask(command, sent, left, _MAX_ANSWER, bare=True)
+    except Unanswered as why:
+        raise _Unread(f"its reader {why}, as it does at its limits of memory and CPU time") from None

@@ -5,13 +5,7 @@ Ed25519 (RFC 8032), ECDSA in DER, or RSASSA-PSS with SHA-256. It has no terminal
 public key before anything is done with it, so a program that signs by another key seals nothing.
 """
 
-import contextlib
-import os
-import selectors
-import signal
-import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,14 +13,13 @@ from typing import Final
 import msgspec
 
 from muniment import settings
+from muniment.asking import Unanswered, ask
 from muniment.errors import FormatError, JobError, SignatureInvalid
 from muniment.seal.signing import PublicKey
 
 __all__ = ["CommandSigner", "parse"]
 
-_CHUNK: Final = 1 << 16
 _LARGEST: Final = 4096
-_LOOK: Final = 0.5
 _LONGEST: Final = 600.0
 
 
@@ -83,59 +76,8 @@ def parse(content: bytes, path: Path) -> CommandSigner:
 def _answered(command: tuple[str, ...], message: bytes, timeout: float) -> bytes:
     ends = time.monotonic() + timeout
     try:
-        child = subprocess.Popen(
-            command, bufsize=0, start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-    except OSError as refused:
-        raise JobError(f"the signing program {command[0]} could not be started: {refused.strerror}") from None
-    with child:
-        try:
-            answer = _exchanged(child, message, lambda: ends - time.monotonic())
-            status = child.wait(timeout=max(ends - time.monotonic(), 0))
-        except (TimeoutError, subprocess.TimeoutExpired):
-            raise JobError(f"the signing program {command[0]} did not answer within {timeout:g} s") from None
-        finally:
-            # Before it is waited for, so that the number still means this child and whatever it may have started.
-            if child.returncode is None:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(child.pid, signal.SIGKILL)
-    if status != 0:
-        ended = f"signal {-status}" if status < 0 else f"status {status}"
-        raise JobError(f"the signing program {command[0]} ended with {ended}; run it by hand to see why")
-    return answer
-
-
-def _exchanged(child: "subprocess.Popen[bytes]", message: bytes, left: Callable[[], float]) -> bytes:
-    answer = bytearray()
-    unsent = memoryview(message)
-    with selectors.DefaultSelector() as waiting:
-        for pipe, event in ((child.stdin, selectors.EVENT_WRITE), (child.stdout, selectors.EVENT_READ)):
-            if pipe is not None:
-                os.set_blocking(pipe.fileno(), False)
-                waiting.register(pipe, event)
-        while waiting.get_map():
-            if (seconds := left()) <= 0:
-                raise TimeoutError
-            for key, event in waiting.select(min(seconds, _LOOK)):
-                if event & selectors.EVENT_WRITE:
-                    unsent = unsent[_written(key.fd, unsent) :]
-                    if not unsent:
-                        waiting.unregister(key.fileobj)
-                        key.fileobj.close()  # type: ignore[union-attr]
-                elif chunk := os.read(key.fd, _CHUNK):
-                    answer += chunk
-                    if len(answer) > _LARGEST:
-                        raise JobError(f"the signing program answered more than {_LARGEST} octets: no signature")
-                else:
-                    waiting.unregister(key.fileobj)
-    return bytes(answer)
-
-
-def _written(pipe: int, unsent: memoryview) -> int:
-    try:
-        return os.write(pipe, unsent[:_CHUNK])
-    except BlockingIOError:
-        return 0
-    except BrokenPipeError:  # it ended early; its status and its answer say what that means
-        return len(unsent)
+        return ask(command, message, lambda: ends - time.monotonic(), _LARGEST)
+    except Unanswered as why:
+        raise JobError(
+            f"the signing program {command[0]} {why} ({timeout:g} s, {_LARGEST} octets); try it by hand"
+        ) from None
