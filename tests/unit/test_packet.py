@@ -288,3 +288,12 @@ def test_a_stolen_key_is_believed_where_a_token_is_older(timed: tuple[Path, Path
         trust = tmp_path / f"{status}.toml"
         trust.write_text(f"{head}{operator}revoked = {since}\n{rest}", encoding="utf-8")
         assert judged(timed[0], trust).exit == status
+
+
+@pytest.mark.parametrize("name", ["*.payload.mp4", "*.warc.gz", "*.json", "*.path", "checkpoint", "*.tlog-proof"])
+def test_ten_gigabytes_of_zeros_are_refused(whole: Path, trust: Path, tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(whole, tmp_path / "packet")
+    with next(folder.rglob(name)).open("r+b") as stream:
+        stream.truncate(10 << 30)  # which cost no disk
+    for verifier, found in all_asked(folder, trust).items():
+        assert found.status == 1, (verifier, found.text)

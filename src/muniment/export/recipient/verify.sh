@@ -172,7 +172,7 @@ check_log() {
 
 check_same() {  # the proof carries the checkpoint that lies beside it, which others signed
   looked "$1/checkpoint"
-  plain "$1/checkpoint" && awk 'behind { print } /^$/ { behind = 1 }' "$1/statement.tlog-proof" | cmp -s - "$1/checkpoint" \
+  plain "$1/checkpoint" && plain "$1/statement.tlog-proof" && awk 'behind { print } /^$/ { behind = 1 }' "$1/statement.tlog-proof" | cmp -s - "$1/checkpoint" \
     || fail "$1: statement.tlog-proof is about another checkpoint than the file checkpoint"
 }
 
