@@ -160,12 +160,25 @@ def test_a_seal_of_another_capture_proves_nothing_of_this_one(made: Made, trust:
         assert found.status == 1, (verifier, found.text)
 
 
-def test_a_key_whose_term_is_over_is_not_believed(made: Made, whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("term", "status"),
+    [
+        ("until = 2024-01-01T00:00:00Z", 4),
+        ("until = 2024-12-10T09:30:01Z", 4),
+        ("until = 2030-01-01T00:00:00Z", 0),
+        ("from = 2025-01-01T00:00:00Z", 4),
+        ("from = 2024-01-01T00:00:00Z", 0),
+        ("from = 2020-01-01T00:00:00Z\nuntil = 2030-01-01T00:00:00Z", 0),
+        ("revoked = 2024-01-01T00:00:00Z", 4),
+        ("revoked = 2030-01-01T00:00:00Z", 4),  # the claimed time is older, and no time-stamp says so
+    ],
+)
+def test_a_key_is_believed_within_its_term(made: Made, whole: Path, tmp_path: Path, term: str, status: int) -> None:
     trusted = (made.home / "trust.toml").read_text(encoding="utf-8")
     file = tmp_path / "trust.toml"
-    file.write_text(trusted + "until = 2024-01-01T00:00:00Z\n", encoding="utf-8")
+    file.write_text(f"{trusted}{term}\n", encoding="utf-8")
     for verifier, found in all_asked(whole, file).items():
-        assert found.status == 4, (verifier, found.text)
+        assert found.status == status, (verifier, found.text)
 
 
 def test_hostile_text_in_a_packet_cannot_forge_a_report(made: Made, trust: Path, tmp_path: Path) -> None:

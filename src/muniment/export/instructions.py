@@ -25,7 +25,7 @@ the archive's staff: `trust.toml`. It says whose keys you believe. The keys in t
 with those, and prove nothing.
 
     sh verify.sh trust.toml            (openssl 3, sha256sum, xxd, coreutils; any Linux)
-    python3 verify.py trust.toml       (Python 3.11 and openssl 3; does the same, and decides keys with a term)
+    python3 verify.py trust.toml       (Python 3.11 and openssl 3; does the same)
 
 Both end with a word. `PASS`: every check was made and passed. `FAIL`: something here is not what was sealed; the lines
 above say what. `UNVERIFIABLE`: nothing failed, but something could not be decided, for instance because your

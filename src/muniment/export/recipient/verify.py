@@ -233,9 +233,10 @@ def outside_term(operator: dict[str, Any], at: datetime) -> Iterator[str]:
     """Yield why *operator* was not to be believed at the time *at*, which the statement claims."""
     if "from" in operator and at < operator["from"]:
         yield f"from {operator['from']}"
-    for word in ("until", "revoked"):
-        if word in operator and at >= operator[word]:
-            yield f"{word} {operator[word]}"
+    if "until" in operator and at >= operator["until"]:
+        yield f"until {operator['until']}"
+    if "revoked" in operator:  # whoever stole it can claim any time, so only a time-stamp tells what is older
+        yield f"revoked since {operator['revoked']}: `muniment verify` decides by the time-stamps what it sealed before"
 
 
 def moment(text: str) -> datetime:

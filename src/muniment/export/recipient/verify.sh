@@ -70,7 +70,6 @@ signed() {
 
 # trust.toml: its keys become $T/operator.N.pem, $T/log.N.pem with $T/log.N.name, its authorities $T/roots
 from_vkey() { (printf '302a300506032b6570032100'; printf '%s' "$1" | cut -d+ -f3- | hex | cut -c3-) | xxd -r -p | openssl pkey -pubin -inform DER 2> /dev/null; }
-TERMS=no
 if [ -n "$TRUST" ]; then
   # Tables one behind the other, each value on a line: kind TAB number TAB name TAB value; lines of PEM come as "pem".
   awk '
@@ -86,7 +85,9 @@ if [ -n "$TRUST" ]; then
     value() { awk -F'\t' -v n="$n" -v name="$1" '$2 == n && $3 == name { print $4 }' "$T/trust"; }
     case $kind in
       operator)
-        [ -z "$(value from)$(value until)$(value revoked)" ] || TERMS=yes
+        for word in from until revoked; do
+          [ -z "$(value $word)" ] || printf '%s %s\n' "$word" "$(value $word)" >> "$T/operator.$n.term"
+        done
         if [ -n "$(value pem)" ]; then value pem > "$T/operator.$n.pem"; else from_vkey "$(value key)" > "$T/operator.$n.pem"; fi
         openssl pkey -pubin -in "$T/operator.$n.pem" -noout 2> /dev/null || { echo "$TRUST: the key of an operator cannot be read"; exit 2; }
         value name | head -n 1 > "$T/operator.$n.name"; echo "$n" >> "$T/operators" ;;
@@ -99,6 +100,23 @@ if [ -n "$TRUST" ]; then
     esac
   done
 fi
+
+# outside_term OPERATOR TIME: says why the operator's key was not to be believed at that time. Times in UTC sort as text.
+outside_term() {
+  [ -r "$T/operator.$1.term" ] || return 0
+  while read -r word moment; do
+    at=$(printf '%s' "$2" | cut -c1-19)
+    if ! printf '%s' "$moment" | grep -Eqx '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z'; then
+      echo "says '$word $moment', which only verify.py can compare"
+    elif [ "$word" = revoked ]; then
+      echo "has that key revoked since $moment: muniment verify decides by the time-stamps what it sealed before"
+    elif [ "$word" = from ] && [ "$(printf '%s\n%s\n' "$at" "${moment%Z}" | sort | head -n 1)" != "${moment%Z}" ]; then
+      echo "believes that key only from $moment"
+    elif [ "$word" = until ] && [ "$(printf '%s\n%s\n' "$at" "${moment%Z}" | sort | tail -n 1)" = "$at" ]; then
+      echo "believes that key only until $moment"
+    fi
+  done < "$T/operator.$1.term"
+}
 
 # check_seal LABEL FILE TYPE FIELD NAME TIME PAYLOAD: the seal (DSSE v1) on FILE, which says FIELD:NAME, into PAYLOAD
 check_seal() {
@@ -113,7 +131,7 @@ check_seal() {
   (printf 'DSSEv1 28 application/vnd.in-toto+json %d ' "$(wc -c < "$7")"; cat "$7") > "$T/pae"
   grep -Eo '"keyid":"[0-9a-f]{64}","sig":"[^"]*"' "$E" | tr -d '"' | sed 's/keyid://; s/,sig:/ /' > "$T/signatures"
   [ -s "$T/signatures" ] || { fail "$1, seal: there is no signature: never signed, or stripped"; return 1; }
-  by=
+  by=; why=
   while read -r n; do
     keyid=$(openssl pkey -pubin -in "$T/operator.$n.pem" -outform DER | sha256sum | cut -d' ' -f1)
     while read -r named signature; do
@@ -121,13 +139,13 @@ check_seal() {
       good=no; signed "$T/operator.$n.pem" "$T/pae" "$T/sig" && good=yes
       own=no; [ "$named" = "$keyid" ] && own=yes
       [ "$good" = "$own" ] || { fail "$1, seal: the signature under the key $named is not its own, or was changed"; return 1; }
-      [ "$good" = no ] || by=$(cat "$T/operator.$n.name")
+      [ "$good" = no ] || { by=$(cat "$T/operator.$n.name"); why=$(outside_term "$n" "$(text "$6" "$7")"); }
     done < "$T/signatures"
   done < "$T/operators"
   if [ -z "$by" ]; then
     undecided "$1, seal: sealed by a key that your trust.toml does not name: $(cut -d' ' -f1 "$T/signatures" | tr '\n' ' ')"
-  elif [ "$TERMS" = yes ]; then
-    undecided "$1, seal: good, by '$by'; but your trust.toml gives keys a term (from, until, revoked), which verify.py decides"
+  elif [ -n "$why" ]; then
+    undecided "$1, seal: good, by '$by'; but your trust.toml $why"
   else
     ok "$1, seal: sealed by '$by', and (by its own clock) of $(text "$6" "$7")"
   fi
