@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 
-import archives
 from archives import SEED, VIDEO, Made, archive, begun, captured, exchange
-from authorities import Tsa, new_tsa, serving
+from attacks_on_testimony import attested
+from authorities import Tsa, new_tsa
 from muniment import catalogue
-from muniment.capture import commit, custody, stamping
-from muniment.capture.sealing import Clock, signers
+from muniment.capture import custody
+from muniment.capture.sealing import signers
 from muniment.errors import JobError
 from muniment.export import Wanted, disclose
 from muniment.model import EventType, Kind, Record, Role
 from muniment.report import document
-from muniment.rules import Rules
 from muniment.verify.trust import authority_lines
 from packets import VERIFIERS, all_asked, asked, judged, packet
 
@@ -206,19 +205,7 @@ def tsa(tmp_path_factory: pytest.TempPathFactory) -> Tsa:
 def timed(tsa: Tsa, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Give a packet of a capture whose opening and statement were stamped, and the trust for it."""
     base = tmp_path_factory.mktemp("timed")
-    made = begun(base)
-    rules = Rules(allow_net=("127.0.0.0/8",), dns=False)
-    with serving(tsa.reply) as served:
-        asked = (stamping.Authority(tsa.name, served.url, tsa.roots),)
-        terms = stamping.Terms(rules, Clock(), 10)
-        with archives.drafted(made, archives.article("a"), datetime.now(UTC) - timedelta(seconds=20)) as capture:
-            size = stamping.newest(made.archive)
-            tokens = tuple(each.digest for each in stamping.stamp(made.archive, asked, size, terms) if each.digest)
-            assert tokens
-            quoting = replace(capture, place=replace(capture.place, tokens=tokens))
-            done = commit.commit(quoting, commit.Ending(3, 2))
-        stamping.stamp(made.archive, asked, stamping.newest(made.archive), terms)
-    made = replace(made, captures=(done.id,))
+    made = attested(base, tsa)
     trust = base / "trust.toml"
     believed = (made.home / "trust.toml").read_text(encoding="utf-8") + authority_lines(tsa.name, tsa.roots)
     trust.write_text(believed, encoding="utf-8")
@@ -310,3 +297,33 @@ def test_ten_gigabytes_of_zeros_are_refused(whole: Path, trust: Path, tmp_path: 
         stream.truncate(10 << 30)  # which cost no disk
     for verifier, found in all_asked(folder, trust).items():
         assert found.status == 1, (verifier, found.text)
+
+
+@pytest.mark.parametrize(
+    ("ago", "extra", "status"),
+    [
+        (timedelta(days=-1), "", 1),
+        (timedelta(days=365), "", 1),
+        (timedelta(seconds=20), 'max_stamp_delay = "1s"\n', 4),
+        (timedelta(seconds=20), 'max_stamp_delay = "2h"\n', 0),
+    ],
+    ids=["post-dated", "back-dated", "stamped late", "in time"],
+)
+def test_a_claimed_time_is_held_against_the_time_stamps(
+    tsa: Tsa, tmp_path: Path, ago: timedelta, extra: str, status: int
+) -> None:
+    made = attested(tmp_path, tsa, ago=ago)
+    believed = (made.home / "trust.toml").read_text(encoding="utf-8") + authority_lines(tsa.name, tsa.roots)
+    (tmp_path / "trust.toml").write_text(extra + believed, encoding="utf-8")
+    for verifier, found in all_asked(packet(made, tmp_path / "packet", 7), tmp_path / "trust.toml").items():
+        assert found.status == status, (verifier, found.text)
+
+
+def test_without_checkpoint_and_statement_nothing_breaks_though_events_are_there(
+    handed_on: tuple[Path, Path, Made], tmp_path: Path
+) -> None:
+    for name in ("checkpoint", "statement.dsse.json", "statement.tlog-proof"):
+        folder = shutil.copytree(handed_on[0], tmp_path / name)
+        next(folder.rglob(name)).unlink()
+        for verifier, found in all_asked(folder, handed_on[1]).items():
+            assert found.status == 1, (verifier, found.text)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import PurePosixPath
 
-from muniment import layout
+from muniment import layout, manifest
 from muniment.digest import Digest
 from muniment.errors import FormatError, MunimentError, TrustError
 from muniment.log.cosignature import cosignatures
@@ -14,6 +14,7 @@ from muniment.log.note import Checkpoint, unverified_checkpoint
 from muniment.log.proof import SUFFIX, Proof
 from muniment.manifest import Event, Statement
 from muniment.model import Check, Verdict
+from muniment.seal import dsse
 from muniment.verify.checks import Scope, finding, judged
 from muniment.verify.files import content
 from muniment.verify.logs import Logs, Place
@@ -59,13 +60,17 @@ def check_outsiders(scope: Scope, capture: str, said: Statement, logs: Logs, pat
     _witnesses(scope, capture, unverified_checkpoint(content(scope, over), over), paths)
 
 
-def check_custody_told(scope: Scope, capture: str, statement: Digest, paths: Sequence[str]) -> None:
-    """Check each event of custody in the packet: its seal, its leaf, and that it is about this very *statement*."""
+def check_custody_told(scope: Scope, capture: str, statement: Digest, logs: Logs, paths: Sequence[str]) -> None:
+    """Check each event of custody in the packet: its seal, its leaf, and that it is about this very *statement*.
+
+    *logs* is what :func:`read_tokens` found: a time that it proves of a checkpoint holds for events under the same one.
+    """
     folder = f"{capture}/events/"
     names = {path.removeprefix(folder).partition(".")[0] for path in paths if path.startswith(folder)}
     for name in sorted(each for each in names if layout.is_event(each)):
         path = PurePosixPath(capture, "events", f"{name}.dsse.json")
-        sealed = read_event(scope, Logs(), name, path)
+        _place(scope, capture, logs, path)
+        sealed = read_event(scope, logs, name, path)
         if sealed is None:
             continue
         said = sealed.unverified
@@ -74,6 +79,20 @@ def check_custody_told(scope: Scope, capture: str, statement: Digest, paths: Seq
             about = dict(said.subjects).get(str(layout.statement(capture)), "none")
             pairs = [("event", name, said.id), ("statement that it is about", statement, about)]
             agree(scope, Check.EVENT, str(path), pairs)
+
+
+def _place(scope: Scope, capture: str, logs: Logs, path: PurePosixPath) -> None:
+    """Enter into *logs* where the event *path* lies, if its proof carries the checkpoint that was stamped."""
+    name = path.name.removesuffix(".dsse.json")
+    if not logs.places[capture]:
+        return
+    with suppress(MunimentError):  # named by the checks of its seal and of its leaf
+        sealed = content(scope, path)
+        proof = Proof.decode(content(scope, path.with_name(name + SUFFIX)))
+        if proof.checkpoint == content(scope, f"{capture}/checkpoint"):
+            event = manifest.decode_event(dsse.unverified_payload(sealed), path)
+            leaf = Leaf(leaf_type(event.type), name, Digest.of_bytes(sealed))
+            logs.places[name].append(Place(logs.places[capture][0].origin, proof.index, leaf))
 
 
 def _entered(scope: Scope, name: str, sealed: Sealed[Event]) -> str:

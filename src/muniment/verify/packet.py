@@ -99,7 +99,7 @@ def _check_capture(scope: Scope, capture: str, paths: Sequence[str]) -> None:
     _check_log(scope, capture, statement)
     if sealed is not None:
         check_outsiders(scope, capture, sealed, known, paths)
-    check_custody_told(scope, capture, statement.digest, paths)
+    check_custody_told(scope, capture, statement.digest, known, paths)
     matches = (_LINE.fullmatch(path) for path in paths)
     lines = sorted(int(match["n"]) for match in matches if match and match["capture"] == capture)
     if not lines:

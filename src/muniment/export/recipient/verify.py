@@ -20,7 +20,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -396,6 +396,22 @@ def check_stamps(report: Report, folder: Path, over: str, trust: dict[str, Any],
     return [each for each in times if each]
 
 
+def check_times(
+    statement: dict[str, Any], after: list[datetime], by: list[datetime], trust: dict[str, Any]
+) -> tuple[str, None]:
+    """Hold the time that the statement claims against those that authorities signed, give or take five minutes."""
+    closed, near = moment(statement["predicate"]["closed"]), timedelta(minutes=5)
+    if closed > min(by) + near or (after and closed < max(after) - near):
+        raise Failed(
+            f"it claims to have been closed at {closed:%Y-%m-%d %H:%M:%S} UTC, which the time-stamps contradict"
+        )
+    amount = re.split(r"(?=[a-z])", trust.get("max_stamp_delay", "24h"), maxsplit=1)
+    accepted = timedelta(seconds=float(amount[0]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}[amount[1]])
+    if min(by) - closed > accepted:
+        raise Undecided("it was time-stamped longer after its claimed end than your trust accepts (max_stamp_delay)")
+    return "no time-stamp contradicts them", None
+
+
 def certificate(text: str, base: Path) -> str:
     """Return the root certificate of an authority in PEM, from trust.toml or from a file beside it."""
     return text if "-----BEGIN" in text else (base / text).read_text(encoding="ascii")
@@ -428,6 +444,8 @@ def check_capture(report: Report, folder: Path, trust: dict[str, Any], base: Pat
     by = check_stamps(report, folder, "checkpoint", trust, base)
     for token in (*folder.glob("stamps/*.tsr"), *folder.glob("opening.stamps/*.tsr")):
         looked |= {token, token.with_suffix(".tsq"), token.with_suffix(".pem")}
+    if by and statement:
+        report.attempt(f"{name}, claimed times", partial(check_times, statement, after, by, trust))
     if by:
         since = f"Sealed between {max(after):%Y-%m-%d %H:%M:%S} and {min(by):%Y-%m-%d %H:%M:%S} UTC. " if after else ""
         print(f"            {since}The bytes existed by {min(by):%Y-%m-%d %H:%M:%S} UTC.")

@@ -68,6 +68,7 @@ signed() {
   openssl pkeyutl -verify -pubin -inkey "$key" -rawin -in "$message" -sigfile "$signature" "$@" > /dev/null 2>&1
 }
 
+DELAY=86400
 # trust.toml: its keys become $T/operator.N.pem, $T/log.N.pem with $T/log.N.name, its authorities $T/roots
 from_vkey() { (printf '302a300506032b6570032100'; printf '%s' "$1" | cut -d+ -f3- | hex | cut -c3-) | xxd -r -p | openssl pkey -pubin -inform DER 2> /dev/null; }
 if [ -n "$TRUST" ]; then
@@ -80,6 +81,8 @@ if [ -n "$TRUST" ]; then
     /^[a-z_]+[ \t]*=[ \t]*("""|\047\047\047)/ { inside = 1; rest = $0; sub(/^[^"\047]*["\047]+/, "", rest); if (rest != "") print kind "\t" n "\tpem\t" rest; next }
     /^[a-z_]+[ \t]*=/ { name = $0; sub(/[ \t]*=.*/, "", name); value = $0; sub(/^[^=]*=[ \t]*/, "", value); gsub(/^"|"[ \t]*(#.*)?$/, "", value); if (value ~ /-----BEGIN/) { m = split(value, pem, /\\n/); for (i = 1; i <= m; i++) if (pem[i] != "") print kind "\t" n "\tpem\t" pem[i] } else print kind "\t" n "\t" name "\t" value }
   ' "$TRUST" > "$T/trust"
+  DELAY=$(awk -F'\t' 'BEGIN { s["s"] = 1; s["m"] = 60; s["h"] = 3600; s["d"] = 86400; d = 86400 }
+    $3 == "max_stamp_delay" { u = $4; sub(/^[0-9.]*/, "", u); d = (u == "ms") ? $4 / 1000 : $4 * s[u] } END { printf "%d", d }' "$T/trust")
   for n in $(cut -f2 "$T/trust" | sort -nu); do
     kind=$(awk -F'\t' -v n="$n" '$2 == n { print $1; exit }' "$T/trust")
     value() { awk -F'\t' -v n="$n" -v name="$1" '$2 == n && $3 == name { print $4 }' "$T/trust"; }
@@ -255,13 +258,23 @@ check_stamp() {  # capture, token, the file that it is over
   token=$2; stamped=$3; shift 3
   if why=$(openssl ts -verify -in "$token" -data "$stamped" -CAfile "$T/roots" "$@" -attime "$at" 2>&1); then
     case $stamped in
-      */opening.checkpoint) ok "$what: so the seal was made after $said" ;;
-      *) ok "$what: so the bytes existed by $said" ;;
+      */opening.checkpoint) ok "$what: so the seal was made after $said"; [ -n "$AFTER" ] && [ "$AFTER" -ge "$at" ] || AFTER=$at ;;
+      *) ok "$what: so the bytes existed by $said"; [ -n "$BY" ] && [ "$BY" -le "$at" ] || BY=$at ;;
     esac
   elif printf '%s' "$why" | grep -Eq 'unable to get|self.signed certificate|certificate not trusted'; then
     undecided "$what: says $said, by an authority that your trust.toml does not name"
   else
     fail "$what: the time-stamp does not stand: $(printf '%s' "$why" | tail -n 1)"
+  fi
+}
+
+check_times() {  # the time that the statement claims, held against those that authorities signed, give or take five minutes
+  [ -n "$BY" ] || return 0
+  closed=$(date -u -d "$(text closed "$T/payload")" +%s 2> /dev/null) || { undecided "$1: this system's date cannot read when it was closed"; return; }
+  if [ "$closed" -gt $((BY + 300)) ] || { [ -n "$AFTER" ] && [ "$closed" -lt $((AFTER - 300)) ]; }; then
+    fail "$1: it claims to have been closed at $(text closed "$T/payload"), which the time-stamps contradict"
+  elif [ $((BY - closed)) -gt "$DELAY" ]; then
+    undecided "$1: it was time-stamped longer after its claimed end than your trust accepts (max_stamp_delay)"
   fi
 }
 
@@ -278,11 +291,13 @@ while read -r capture; do
   find "$capture/records" -mindepth 1 -maxdepth 1 -name '*.json' 2> /dev/null | sort > "$T/lines"
   [ -s "$T/lines" ] || fail "$capture: there is no record in it"
   while read -r line; do check_record "$capture" "$line"; set -f; done < "$T/lines"
+  BY=; AFTER=
   [ ! -e "$capture/opening.checkpoint" ] || check_opening "$capture"
   for over in checkpoint opening.checkpoint; do
     find "$capture/$(printf '%s' "$over" | sed 's/checkpoint$/stamps/')" -mindepth 1 -maxdepth 1 -name '*.tsr' 2> /dev/null | sort > "$T/tokens"
     while read -r token; do check_stamp "$capture" "$token" "$capture/$over"; done < "$T/tokens"
   done
+  check_times "$capture"
   find "$capture/cosignatures" -type f 2> /dev/null >> "$T/looked"  # witnesses are decided by muniment verify
   : > "$T/payload"
 done < "$T/captures"
