@@ -215,7 +215,7 @@ class Look:
         return drawn.getvalue()
 
     def _until(self, condition: Callable[[], bool], what: str) -> None:
-        ends = time.monotonic() + 40
+        ends = time.monotonic() + 120
         while not condition():
             assert time.monotonic() < ends, f"{what} did not come: {[each.url for each in self.page.frames()]}"
             self.page.quiet(0.5)
