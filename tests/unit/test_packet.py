@@ -11,7 +11,7 @@ import pytest
 from archives import SEED, VIDEO, Made, archive, begun, captured, exchange
 from attacks_on_testimony import attested
 from authorities import Tsa, new_tsa
-from muniment import catalogue
+from muniment import catalogue, layout
 from muniment.capture import custody
 from muniment.capture.sealing import signers
 from muniment.errors import JobError
@@ -327,3 +327,19 @@ def test_without_checkpoint_and_statement_nothing_breaks_though_events_are_there
         next(folder.rglob(name)).unlink()
         for verifier, found in all_asked(folder, handed_on[1]).items():
             assert found.status == 1, (verifier, found.text)
+
+
+def test_what_a_stamp_that_was_cut_short_left_is_not_handed_on(tsa: Tsa, tmp_path: Path) -> None:
+    made = attested(tmp_path, tsa)
+    for size in (1, 2, 4):
+        stamps = made.path(layout.stamps(made.origin, size))
+        stamps.mkdir(exist_ok=True)
+        (stamps / f"beta-{'0' * 64}.tsq").write_bytes(b"a request that nobody answered")
+    cosigned = made.path(layout.cosignatures(made.origin, 4))
+    (cosigned / ".half.cosig.01234567.tmp").write_bytes(b"")
+    believed = (made.home / "trust.toml").read_text(encoding="utf-8") + authority_lines(tsa.name, tsa.roots)
+    (tmp_path / "trust.toml").write_text(believed, encoding="utf-8")
+    folder = packet(made, tmp_path / "packet", 7)
+    assert len(list(folder.rglob("*.tsr"))) == 2  # the size that has a token, not the one that has half a stamp
+    for verifier, found in all_asked(folder, tmp_path / "trust.toml").items():
+        assert found.status == 0, (verifier, found.text)

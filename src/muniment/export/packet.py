@@ -144,23 +144,33 @@ def _put_claims(root: Path, claims: Claims, folder: Path) -> None:
     proof = journal.prove(place.index, size)
     durable.create(folder / f"statement{SUFFIX}", proof.encode())
     durable.create(folder / "checkpoint", proof.checkpoint)
-    _put_beside(root / layout.stamps(place.origin, size), folder / "stamps")
-    _put_beside(root / layout.cosignatures(place.origin, size), folder / "cosignatures")
+    _put_stamps(root / layout.stamps(place.origin, size), folder / "stamps")
+    cosigned = root / layout.cosignatures(place.origin, size)
+    _put_beside(cosigned, folder / "cosignatures", [each for each in _names(cosigned) if each.endswith(".cosig")])
     opening = claims.statement.opening
-    if _names(root / layout.stamps(opening.origin, opening.size)):
+    if _tokens(root / layout.stamps(opening.origin, opening.size)):
         durable.create(folder / "opening.checkpoint", _read(root / layout.checkpoint_at(opening.origin, opening.size)))
-        _put_beside(root / layout.stamps(opening.origin, opening.size), folder / "opening.stamps")
+        _put_stamps(root / layout.stamps(opening.origin, opening.size), folder / "opening.stamps")
 
 
 def _size(root: Path, journal: Journal, index: int) -> int:
     """Return the size of the log to prove by: the first that somebody time-stamped, else the newest."""
     sizes = [size for size in journal.sizes() if size > index]
-    stamped = (size for size in sizes if _names(root / layout.stamps(journal.origin, size)))
+    stamped = (size for size in sizes if _tokens(root / layout.stamps(journal.origin, size)))
     return next(stamped, sizes[-1])
 
 
-def _put_beside(source: Path, folder: Path) -> None:
-    names = _names(source)
+def _tokens(folder: Path) -> list[str]:
+    return [each for each in _names(folder) if each.endswith(".tsr")]
+
+
+def _put_stamps(source: Path, folder: Path) -> None:
+    """Put the tokens with their requests and chains; what a stamp that was cut short left is not handed on."""
+    whole = {each.removesuffix(".tsr") for each in _tokens(source)}
+    _put_beside(source, folder, [each for each in _names(source) if each.rpartition(".")[0] in whole])
+
+
+def _put_beside(source: Path, folder: Path, names: Sequence[str]) -> None:
     if names:
         durable.folder(folder)
     for name in names:
