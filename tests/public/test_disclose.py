@@ -79,6 +79,10 @@ def test_no_certification_is_drafted_as_if_damage_were_none(made: Made, tmp_path
     done = run(spoilt, "certify", made.captures[0])
     assert done.status == 1
     assert "IT DID NOT PASS" in done.out
+    spoilt.warc().unlink()
+    done = run(spoilt, "certify", made.captures[0])
+    assert done.status == 1, done.err
+    assert "NOT IN THE ARCHIVE ANY MORE" in done.out
 
 
 def test_the_lines_for_a_recipient_name_an_authority_that_was_asked_once(tmp_path: Path) -> None:

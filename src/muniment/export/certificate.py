@@ -70,7 +70,9 @@ def certification(root: Path, claims: Claims, occasion: Occasion) -> str:
 def _digests(root: Path, claims: Claims) -> Iterator[str]:
     sealed = (str(layout.statement(claims.capture)), claims.sealed)
     for name, digest in (*claims.statement.subjects, sealed):
-        yield f"   {name} ({(root / name).stat().st_size:,} bytes)\n   {digest.hex}"
+        path = root / name
+        size = f"{path.stat().st_size:,} bytes" if path.is_file() else "NOT IN THE ARCHIVE ANY MORE"
+        yield f"   {name} ({size})\n   {digest.hex}"
 
 
 def _outcome(verification: Verification) -> str:
