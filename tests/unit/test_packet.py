@@ -343,3 +343,10 @@ def test_what_a_stamp_that_was_cut_short_left_is_not_handed_on(tsa: Tsa, tmp_pat
     assert len(list(folder.rglob("*.tsr"))) == 2  # the size that has a token, not the one that has half a stamp
     for verifier, found in all_asked(folder, tmp_path / "trust.toml").items():
         assert found.status == 0, (verifier, found.text)
+
+
+def test_an_event_that_is_lost_is_named_and_no_packet_is_quietly_made_without_it(tmp_path: Path, tsa: Tsa) -> None:
+    made = attested(tmp_path, tsa)
+    next(made.root.rglob("event-*.dsse.json")).unlink()
+    with pytest.raises(JobError, match="the log names this event, and its file is not there; `muniment recover`"):
+        packet(made, tmp_path / "packet", 7)

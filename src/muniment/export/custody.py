@@ -6,6 +6,7 @@ from pathlib import Path
 from muniment import durable, layout, manifest
 from muniment.catalogue import Claims
 from muniment.digest import Digest
+from muniment.errors import JobError
 from muniment.log.journal import Journal
 from muniment.log.leaf import Leaf
 from muniment.log.proof import SUFFIX
@@ -36,6 +37,11 @@ def put_custody(root: Path, claims: Claims, folder: Path) -> Held:
         if not layout.is_event(leaf.id):
             continue
         path = root / layout.event(leaf.id)
+        if not path.is_file():
+            raise JobError(
+                f"{path}: the log names this event, and its file is not there; `muniment recover` finishes what a "
+                "crash left, and `muniment verify` says what is lost"
+            )
         with durable.opened(path) as stream:
             sealed = stream.read()
         event = manifest.decode_event(dsse.unverified_payload(sealed, path), path)
